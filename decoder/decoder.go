@@ -1,0 +1,84 @@
+package decoder
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+)
+
+// Decoder turns access units of one stream into frames.
+type Decoder interface {
+	// Decode takes the next access unit in decoding order. emit runs zero or more
+	// times on the caller's goroutine, in display order; the frame is borrowed,
+	// Retain keeps it. Emitted frames carry the times of their access unit,
+	// Decoded, format, size, colour, KeyFrame and Corrupt; epoch, sequence and
+	// counters are the caller's to fill before it publishes.
+	//
+	// An error that wraps [ErrCorrupt] concerns this access unit only. One that
+	// wraps [ErrUnsupported] or [ErrTooLarge] means that the stream can't be
+	// decoded here. Any other error leaves the decoder unusable: Close it. An
+	// error of emit ends the call and is returned as it is.
+	Decode(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error
+	// Drain emits what reordering still holds back and leaves the decoder empty,
+	// ready for a random-access unit. Camera code calls it at the end of an epoch.
+	Drain(ctx context.Context, emit func(*frame.Frame) error) error
+	// Close frees the decoder. It is idempotent.
+	Close() error
+}
+
+// Skipper is the optional ability to leave non-reference pictures undecoded. It
+// may be called between any two Decode calls.
+type Skipper interface {
+	SkipNonReference(on bool)
+}
+
+// Resizer is the optional ability to change the output while decoding. It takes
+// effect with the next picture.
+type Resizer interface {
+	SetOutput(Output)
+}
+
+// Output says what frames a decoder makes.
+type Output struct {
+	// MaxWidth and MaxHeight bound the frame size in pixels, keeping the aspect
+	// ratio; 0 = unbounded. Pictures are never enlarged.
+	MaxWidth, MaxHeight int
+	// Color overrides what the stream says about its colour, part by part.
+	Color media.Color
+}
+
+// Limits bound what a stream may ask of a decoder.
+type Limits struct {
+	MaxWidth, MaxHeight int // pixels, of the coded picture
+	MaxPixels           int // width x height of the coded picture
+}
+
+// DefaultLimits are 8192 x 8192 and 36 million pixels.
+func DefaultLimits() Limits { return Limits{MaxWidth: 8192, MaxHeight: 8192, MaxPixels: 36_000_000} }
+
+// Config is what a decoder is made from.
+type Config struct {
+	Format media.Format
+	Output Output
+	Limits Limits
+	// Select is asked for every decoded picture before any pixel work, on the
+	// goroutine that called Decode; false drops the picture. Nil selects all.
+	Select func(pts time.Duration) bool
+	// Account is where frames and picture bytes are booked; may be nil.
+	Account *frame.Account
+}
+
+// Errors that callers branch on.
+var (
+	// ErrCorrupt: this access unit can't be decoded; the next random-access unit may.
+	ErrCorrupt = errors.New("corrupt access unit")
+	// ErrUnsupported: this decoder can't decode such a stream.
+	ErrUnsupported = errors.New("unsupported stream")
+	// ErrTooLarge: the coded picture is beyond the limits.
+	ErrTooLarge = errors.New("picture too large")
+	// ErrClosed: the decoder has been closed.
+	ErrClosed = errors.New("decoder closed")
+)

@@ -1,0 +1,36 @@
+package frame
+
+import "sync/atomic"
+
+// Account counts live frames and the bytes of picture memory behind them. Every
+// pool and decoder books into one; several may share it. A nil *Account is valid
+// and counts nothing.
+type Account struct {
+	frames atomic.Int64
+	bytes  atomic.Int64
+}
+
+// Book adds frames and bytes; negative numbers take them off.
+func (a *Account) Book(frames, bytes int64) {
+	if a != nil {
+		a.frames.Add(frames)
+		a.bytes.Add(bytes)
+	}
+}
+
+// Frames returns the number of frames that are handed out now.
+func (a *Account) Frames() int64 {
+	if a == nil {
+		return 0
+	}
+	return a.frames.Load()
+}
+
+// Bytes returns the bytes of picture memory that are allocated now, in frames
+// and in pools.
+func (a *Account) Bytes() int64 {
+	if a == nil {
+		return 0
+	}
+	return a.bytes.Load()
+}

@@ -1,0 +1,64 @@
+package frame
+
+import "sync/atomic"
+
+// Plane is one plane of a picture in host memory.
+type Plane struct {
+	// Data starts at the first pixel; it holds at least Pitch*(rows-1) plus one
+	// row's bytes.
+	Data []byte
+	// Pitch is the distance between rows in bytes.
+	Pitch int
+}
+
+// Memory owns the pixels of a frame. Recycle is called exactly once per life of
+// a frame, from whichever goroutine dropped the last reference, and may hand the
+// same *Frame out again through [Frame.Reset].
+type Memory interface {
+	Recycle(f *Frame)
+}
+
+// Frame is a counted handle on one decoded picture. The pixels of a published
+// frame are never written.
+type Frame struct {
+	Info
+	// Planes are the host planes, as many as the format has; unused ones and
+	// those of frames in device memory have nil Data.
+	Planes [3]Plane
+
+	mem  Memory
+	refs atomic.Int32
+}
+
+// Reset starts a life of f with one reference, owned by the caller. f must be new
+// or recycled.
+func (f *Frame) Reset(info Info, planes [3]Plane, mem Memory) {
+	if f.refs.Load() != 0 {
+		panic("frame: reset of a live frame")
+	}
+	f.Info, f.Planes, f.mem = info, planes, mem
+	f.refs.Store(1)
+}
+
+// Memory returns the owner of the pixels. Backends use it to find device
+// addresses; nobody else needs it.
+func (f *Frame) Memory() Memory { return f.mem }
+
+// Retain takes one more reference and returns f.
+func (f *Frame) Retain() *Frame {
+	if f.refs.Add(1) <= 1 {
+		panic("frame: retain after the last release")
+	}
+	return f
+}
+
+// Release gives one reference back. With the last one the pixels return to their
+// owner and f must not be touched any more.
+func (f *Frame) Release() {
+	switch n := f.refs.Add(-1); {
+	case n == 0:
+		f.mem.Recycle(f)
+	case n < 0:
+		panic("frame: released more often than retained")
+	}
+}

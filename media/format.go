@@ -1,0 +1,17 @@
+package media
+
+// Format is what a decoder must know about a stream before the first access
+// unit. It is immutable: a source that sees a change makes a new one.
+type Format struct {
+	Codec Codec
+	// Width and Height are the displayed picture size in pixels, after cropping.
+	// Both are 0 while unknown (parameter sets that could not be read, MJPEG
+	// before the first picture); the decoder's own view then decides.
+	Width, Height int
+	// Parameters are the parameter sets in Annex B form (VPS, SPS, PPS), empty
+	// for MJPEG. They are also repeated in band before each random-access unit.
+	Parameters []byte
+	// NoReorder is true when the SPS promises that output order is decode order
+	// (no B-frames), so a decoder may show each picture at once.
+	NoReorder bool
+}
