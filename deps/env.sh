@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Prints the environment that `go build` and `go test` need:
+#
+#   eval "$(deps/env.sh)"
+#
+# It is one variable. pkg-config finds this project's FFmpeg there, and a
+# libturbojpeg that means the static archive (deps/turbojpeg.sh).
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+not_ready() {
+	echo false # so that eval "$(deps/env.sh)" fails as well
+	die "$1" "Run: make deps"
+}
+
+mode=$(ffmpeg_mode)
+path=$cache_dir/pkgconfig
+[ -f "$path/libturbojpeg.pc" ] || not_ready "libturbojpeg is not set up"
+if [ "$mode" != system ]; then
+	prefix=$(ffmpeg_prefix)
+	[ -d "$prefix" ] || not_ready "this version's FFmpeg is not built"
+	path=$prefix/lib/pkgconfig:$path
+fi
+# What the caller had comes after, but our own folders only once.
+IFS=: read -ra rest <<<"${PKG_CONFIG_PATH:-}"
+for dir in "${rest[@]}"; do
+	case $dir in
+	"" | "$cache_dir"/*) ;;
+	*) path=$path:$dir ;;
+	esac
+done
+printf 'export PKG_CONFIG_PATH=%q\n' "$path"

@@ -1,0 +1,57 @@
+# Shared by the scripts of this folder; sourced, never run.
+# shellcheck shell=bash
+
+deps_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache_dir=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/frameport
+
+say() { printf 'deps: %s\n' "$*" >&2; }
+
+die() {
+	printf 'deps: error: %s\n' "$1" >&2
+	shift
+	[ $# -eq 0 ] || printf '       %s\n' "$@" >&2
+	exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# ffmpeg_mode says where FFmpeg comes from: debian (default), tarball or system.
+ffmpeg_mode() {
+	if [ "${FFMPEG:-}" = system ]; then
+		echo system
+	elif [ -n "${FFMPEG:-}" ]; then
+		die "FFMPEG=$FFMPEG is not known" "Use FFMPEG=system for the machine's own FFmpeg 7.x, or leave it unset."
+	elif [ -n "${FFMPEG_TARBALL:-}" ]; then
+		echo tarball
+	else
+		echo debian
+	fi
+}
+
+# ffmpeg_flags prints the configure options of ffmpeg.flags, without comments.
+ffmpeg_flags() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$deps_dir/ffmpeg.flags"; }
+
+# ffmpeg_prefix prints the folder this recipe's FFmpeg is (or will be) in. Its
+# name holds the hash of everything that shapes the result, so a changed
+# recipe never meets an old build and a second clone finds the first one's.
+ffmpeg_prefix() {
+	local key
+	key=$(
+		{
+			ffmpeg_flags
+			uname -m
+			if [ "$(ffmpeg_mode)" = tarball ]; then
+				sha256sum <"$FFMPEG_TARBALL" || exit 1
+			else
+				echo "$ffmpeg_suite $ffmpeg_series"
+			fi
+		} | sha256sum
+	) || return 1
+	printf '%s/ffmpeg-%s\n' "$cache_dir" "${key:0:12}"
+}
+
+# The Debian suite whose source package is built, and the FFmpeg series it must be.
+# shellcheck disable=SC2034
+ffmpeg_suite=trixie
+# shellcheck disable=SC2034
+ffmpeg_series=7.1
