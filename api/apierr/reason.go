@@ -1,0 +1,106 @@
+package apierr
+
+// Domain is the domain of every ErrorInfo that a worker makes.
+const Domain = "frameport"
+
+// Reason says which error it is. Reasons are never renamed or reused; new ones may
+// come, so a client falls back on the gRPC code for those that it doesn't know.
+type Reason string
+
+// Cameras.
+const (
+	// CameraNotFound (NOT_FOUND): no camera has this id, or the caller may not see it.
+	CameraNotFound Reason = "CAMERA_NOT_FOUND"
+	// CameraAlreadyExists (ALREADY_EXISTS): the id is taken by a camera with another spec.
+	CameraAlreadyExists Reason = "CAMERA_ALREADY_EXISTS"
+	// CameraRemoved (NOT_FOUND): the camera was removed during the call.
+	CameraRemoved Reason = "CAMERA_REMOVED"
+	// TooManyCameras (RESOURCE_EXHAUSTED): the worker's limit is reached.
+	TooManyCameras Reason = "TOO_MANY_CAMERAS"
+	// OutOfDeviceMemory (RESOURCE_EXHAUSTED): the camera does not fit the GPU's budget.
+	OutOfDeviceMemory Reason = "OUT_OF_DEVICE_MEMORY"
+	// BackendUnavailable (FAILED_PRECONDITION): this worker doesn't have the backend
+	// or device that the spec asks for.
+	BackendUnavailable Reason = "BACKEND_UNAVAILABLE"
+	// StateNotSaved (INTERNAL): the change could not be written to the state
+	// directory and is not in force.
+	StateNotSaved Reason = "STATE_NOT_SAVED"
+)
+
+// Frames and streams.
+const (
+	// NoFrameYet (UNAVAILABLE): the camera has not delivered a frame; [MetaState] and
+	// [MetaFaultClass] say why.
+	NoFrameYet Reason = "NO_FRAME_YET"
+	// WaitExpired (DEADLINE_EXCEEDED): no frame qualified within the wait.
+	WaitExpired Reason = "WAIT_EXPIRED"
+	// DecodeDisabled (FAILED_PRECONDITION): the camera's decode mode is NONE.
+	DecodeDisabled Reason = "DECODE_DISABLED"
+	// FrameTooLarge (RESOURCE_EXHAUSTED): the message would be larger than the client
+	// or the worker allows; [MetaRequiredBytes] and [MetaLimitBytes] say by how much.
+	FrameTooLarge Reason = "FRAME_TOO_LARGE"
+	// SlowConsumer (RESOURCE_EXHAUSTED): nothing could be written to the client for too long.
+	SlowConsumer Reason = "SLOW_CONSUMER"
+	// TooManyStreams (RESOURCE_EXHAUSTED): the client has too many streams open.
+	TooManyStreams Reason = "TOO_MANY_STREAMS"
+	// RenderFailed (INTERNAL): the frame could not be converted or encoded.
+	RenderFailed Reason = "RENDER_FAILED"
+	// UnknownLease (INVALID_ARGUMENT): the client acked a lease that it never had.
+	UnknownLease Reason = "UNKNOWN_LEASE"
+)
+
+// Requests that are wrong in themselves (INVALID_ARGUMENT). The field is named in
+// google.rpc.BadRequest.
+const (
+	InvalidCameraID        Reason = "INVALID_CAMERA_ID"
+	InvalidURL             Reason = "INVALID_URL"
+	InvalidCredentials     Reason = "INVALID_CREDENTIALS"
+	InvalidTransport       Reason = "INVALID_TRANSPORT"
+	InvalidTLS             Reason = "INVALID_TLS"
+	InvalidLabels          Reason = "INVALID_LABELS"
+	InvalidDecodePolicy    Reason = "INVALID_DECODE_POLICY"
+	InvalidFrameSpec       Reason = "INVALID_FRAME_SPEC"
+	InvalidBackend         Reason = "INVALID_BACKEND"
+	InvalidDevice          Reason = "INVALID_DEVICE"
+	SpecRequired           Reason = "SPEC_REQUIRED"
+	UnknownFieldPath       Reason = "UNKNOWN_FIELD_PATH"
+	InvalidLabelSelector   Reason = "INVALID_LABEL_SELECTOR"
+	InvalidPageSize        Reason = "INVALID_PAGE_SIZE"
+	InvalidPageToken       Reason = "INVALID_PAGE_TOKEN"
+	InvalidFormat          Reason = "INVALID_FORMAT"
+	InvalidQuality         Reason = "INVALID_QUALITY"
+	InvalidSize            Reason = "INVALID_SIZE"
+	InvalidFit             Reason = "INVALID_FIT"
+	InvalidCrop            Reason = "INVALID_CROP"
+	InvalidMaxAge          Reason = "INVALID_MAX_AGE"
+	InvalidWait            Reason = "INVALID_WAIT"
+	InvalidMaxFPS          Reason = "INVALID_MAX_FPS"
+	InvalidMaxMessageBytes Reason = "INVALID_MAX_MESSAGE_BYTES"
+	InvalidCredits         Reason = "INVALID_CREDITS"
+	InvalidInterval        Reason = "INVALID_INTERVAL"
+	StartRequired          Reason = "START_REQUIRED" // a stream's first message is not its start
+	StartRepeated          Reason = "START_REPEATED" // start came twice on a stream
+)
+
+// The worker as a whole.
+const (
+	// DecodeModeUnimplemented (UNIMPLEMENTED): this version can't decode that way.
+	DecodeModeUnimplemented Reason = "DECODE_MODE_UNIMPLEMENTED"
+	// MethodUnimplemented (UNIMPLEMENTED): the method is in the contract, but not in this version.
+	MethodUnimplemented Reason = "METHOD_UNIMPLEMENTED"
+	// ShuttingDown (UNAVAILABLE): the worker is stopping; try another one, or later.
+	ShuttingDown Reason = "SHUTTING_DOWN"
+	// InternalError (INTERNAL): a fault of the worker itself.
+	InternalError Reason = "INTERNAL_ERROR"
+)
+
+// Keys of the metadata in ErrorInfo.
+const (
+	MetaCameraID      = "camera_id"      // camera concerned
+	MetaState         = "state"          // its state, as in CameraState: "CAMERA_STATE_FAILED"
+	MetaFaultClass    = "fault_class"    // its fault, as in FaultClass: "FAULT_CLASS_AUTH"
+	MetaRequiredBytes = "required_bytes" // what would have been needed, decimal
+	MetaLimitBytes    = "limit_bytes"    // what is allowed, decimal
+	MetaLimit         = "limit"          // what is allowed, decimal, when it is not bytes
+	MetaMethod        = "method"         // full name of the method: "/frameport.v1.FrameService/ShareFrames"
+)
