@@ -1,0 +1,142 @@
+# Frameport's make targets. `make help` lists them.
+#
+# Everything needed is fetched on the way: packages with apt, FFmpeg into
+# $XDG_CACHE_HOME/frameport, tools at the versions of tools/go.mod.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+
+BINARY    := build/frameport
+VERSION    = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS    = -X main.version=$(VERSION)
+# go with the environment that the cgo packages need (deps/README.md).
+ENV       := eval "$$(deps/env.sh)";
+TOOL      := go tool -modfile=tools/go.mod
+MODULE    := github.com/frameport/frameport
+# Files with the build tag "peers" talk to servers that other people wrote.
+TAGS      := peers
+
+TESTFLAGS ?=
+FUZZTIME  ?= 10s
+DEMO_SECONDS ?=
+DEMO_ARGS    ?=
+BENCH_ARGS   ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Set-up ---------------------------------------------------------------------
+
+.PHONY: deps deps-test deps-peers
+deps: ## Install what building needs: apt packages, the minimal FFmpeg
+	@deps/apt.sh build
+	@deps/ffmpeg.sh
+	@deps/turbojpeg.sh
+
+deps-test: deps
+	@deps/apt.sh test
+
+deps-peers: deps-test
+	@deps/apt.sh peers
+
+## Build and run --------------------------------------------------------------
+
+.PHONY: build
+build: deps ## Build build/frameport
+	@mkdir -p build
+	@echo "building $(BINARY) $(VERSION)"
+	@$(ENV) go build -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/frameport
+
+.PHONY: demo
+demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECONDS)
+	@exec $(BINARY) demo $(if $(DEMO_SECONDS),--duration $(DEMO_SECONDS:s=)s) $(DEMO_ARGS)
+
+## Test -----------------------------------------------------------------------
+
+.PHONY: test
+test: deps-test ## Run the tests
+	@$(ENV) go test -timeout 5m $(TESTFLAGS) ./...
+
+.PHONY: test-race
+test-race: deps-test ## Run the tests under the race detector
+	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) ./...
+
+.PHONY: test-peers
+test-peers: deps-peers ## Run the tests against GStreamer's RTSP server and go2rtc
+	@mkdir -p build/peers
+	@CGO_ENABLED=0 go build -modfile=tools/peers/go.mod -o build/peers/go2rtc github.com/AlexxIT/go2rtc
+	@packages=$$(tools/tagged.sh peers); \
+	$(ENV) GO2RTC=$(CURDIR)/build/peers/go2rtc go test -tags peers -run '^TestPeer' -count=1 -timeout 5m $(TESTFLAGS) $$packages
+
+.PHONY: fuzz
+fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
+	@$(ENV) tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go to the program
+	@$(ENV) go run ./bench $(BENCH_ARGS)
+
+## Check ----------------------------------------------------------------------
+
+.PHONY: check
+check: deps check-format lint check-arch check-generated check-pure ## Format, lint, import rule, generated files: what CI asks first
+
+.PHONY: check-format
+check-format:
+	@echo "format"
+	@wrong=$$(tools/gofiles.sh | xargs -r $(TOOL) gofumpt -l -modpath $(MODULE)); \
+	if [ -n "$$wrong" ]; then printf 'not gofumpt-formatted:\n%s\nRun: make format\n' "$$wrong" >&2; exit 1; fi
+
+.PHONY: format
+format: ## Format all Go and proto files
+	@tools/gofiles.sh | xargs -r $(TOOL) gofumpt -w -modpath $(MODULE)
+	@$(TOOL) buf format -w
+
+.PHONY: lint
+lint: deps ## go vet, staticcheck, buf lint
+	@echo "vet"
+	@$(ENV) go vet -tags $(TAGS) ./...
+	@echo "staticcheck"
+	@$(ENV) $(TOOL) staticcheck -tags $(TAGS) ./...
+	@echo "buf"
+	@$(TOOL) buf lint
+	@$(TOOL) buf format --diff --exit-code
+
+.PHONY: check-arch
+check-arch:
+	@go test ./internal/archtest
+
+# The committed files must be what the generators make of the sources.
+.PHONY: check-generated
+check-generated:
+	@echo "generated files"
+	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
+	$(TOOL) buf generate -o "$$out"; \
+	while read -r file; do \
+	  cmp -s "$$out/$$file" "$$file" || { echo "$$file is not what make generate writes. Run it and commit." >&2; exit 1; }; \
+	done < <({ cd "$$out" && find api -name '*.pb.go'; cd "$(CURDIR)" && find api -name '*.pb.go'; } | sort -u)
+
+# Packages without cgo build without a C compiler, so clients can import them.
+.PHONY: check-pure
+check-pure:
+	@echo "packages without cgo"
+	@CGO_ENABLED=0 go build $$(tools/pure.sh)
+
+# The wire contract may only grow. Compared with BREAKING_AGAINST, by default main.
+BREAKING_AGAINST ?= main
+.PHONY: breaking
+breaking: ## Compare the wire contract with BREAKING_AGAINST (main)
+	@if [ -z "$$(git ls-tree --name-only '$(BREAKING_AGAINST)' proto/ 2>/dev/null)" ]; then \
+	  echo "breaking: $(BREAKING_AGAINST) is not here or has no proto/: nothing to compare with"; \
+	else $(TOOL) buf breaking --against '.git#ref=$(BREAKING_AGAINST)'; fi
+
+.PHONY: generate
+generate: ## Write the Go files that are made from proto/
+	@$(TOOL) buf generate
+
+.PHONY: clean
+clean: ## Remove build/ (the cache folder stays: deps/README.md)
+	@rm -rf build
