@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+)
+
+// maxFrameBytes is what the client commands accept in one message: an 8K RGB
+// picture would be larger, a 4K one (24.9 MB) is not.
+const maxFrameBytes = 32 << 20
+
+// connection are the flags of every command that talks to a worker.
+type connection struct {
+	Address string        `help:"gRPC address of the worker." default:"127.0.0.1:50051" env:"FRAMEPORT_ADDRESS"`
+	Timeout time.Duration `help:"How long a single call may take." default:"10s"`
+}
+
+// client is an open connection with the two services the commands use.
+type client struct {
+	cameras frameportv1.CameraServiceClient
+	frames  frameportv1.FrameServiceClient
+	conn    *grpc.ClientConn
+	address string
+}
+
+func (c connection) dial() (*client, error) {
+	conn, err := grpc.NewClient(c.Address,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxFrameBytes)))
+	if err != nil {
+		return nil, fmt.Errorf("address %q: %w (want host:port, for example 127.0.0.1:50051)", c.Address, err)
+	}
+	return &client{
+		cameras: frameportv1.NewCameraServiceClient(conn),
+		frames:  frameportv1.NewFrameServiceClient(conn),
+		conn:    conn,
+		address: c.Address,
+	}, nil
+}
+
+// call dials, runs one bounded call and closes.
+func (c connection) call(ctx context.Context, f func(context.Context, *client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	return c.open(ctx, f)
+}
+
+// open dials, runs f for as long as it wants and closes.
+func (c connection) open(ctx context.Context, f func(context.Context, *client) error) error {
+	cl, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = cl.conn.Close() }()
+	err = f(ctx, cl)
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+		return errInterrupted
+	}
+	if status.Code(err) == codes.Unavailable && reasonOf(err) == "" {
+		return fmt.Errorf("no worker answers at %s: start one with \"frameport serve\", or name another with --address (%w)", c.Address, err)
+	}
+	return err
+}
+
+// explain turns an error into one line for people: the message, what is wrong
+// with which field, and the reason that programs branch on.
+func explain(err error) string {
+	st, ok := status.FromError(err)
+	if !ok || st.Code() == codes.OK {
+		return err.Error()
+	}
+	var b strings.Builder
+	wrapped := err.Error()
+	if i := strings.Index(wrapped, " (rpc error:"); i > 0 {
+		return wrapped[:i] // our own sentence says more than the transport's
+	}
+	b.WriteString(st.Message())
+	for _, d := range st.Details() {
+		if bad, ok := d.(*errdetails.BadRequest); ok {
+			for _, v := range bad.GetFieldViolations() {
+				if !strings.Contains(st.Message(), v.GetDescription()) {
+					fmt.Fprintf(&b, "\n  %s: %s", v.GetField(), v.GetDescription())
+				}
+			}
+		}
+	}
+	if r := reasonOf(err); r != "" {
+		fmt.Fprintf(&b, " [%s %s]", st.Code(), r)
+	} else {
+		fmt.Fprintf(&b, " [%s]", st.Code())
+	}
+	return b.String()
+}
+
+func reasonOf(err error) string {
+	st, _ := status.FromError(err)
+	for _, d := range st.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
+}

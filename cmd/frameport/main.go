@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker (see the Makefile).
+var version = "dev"
+
+// cli is the whole command line.
+type cli struct {
+	Serve    serveCmd    `cmd:"" help:"Run the worker: connect to cameras and serve their frames."`
+	Demo     demoCmd     `cmd:"" help:"Run the worker on four synthetic cameras and show a live table."`
+	Camera   cameraCmd   `cmd:"" help:"Add, change, remove and look at cameras of a running worker."`
+	Snapshot snapshotCmd `cmd:"" help:"Write the newest frame of a camera to a file."`
+	Watch    watchCmd    `cmd:"" help:"Receive frames and show rate, age and what was skipped."`
+	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can decode, and why not more."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	args := os.Args[1:]
+	maskArguments(os.Args[1:])
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, args, streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and returns the exit status: 0 done, 1 failed,
+// 2 wrong usage.
+func run(ctx context.Context, args []string, io streams) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("frameport"),
+		kong.Description("Frameport turns fleets of RTSP cameras into frames that programs can use."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(io.out, io.err),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Vars{"version": version},
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(io.err, "frameport:", err)
+		return 2
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(io.err, "frameport: %v\nRun \"frameport --help\" for usage.\n", err)
+		return 2
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	command.Bind(io)
+	if err := command.Run(); err != nil && !errors.Is(err, errInterrupted) {
+		_, _ = fmt.Fprintln(io.err, "frameport:", explain(err))
+		return 1
+	}
+	return 0
+}
+
+// errInterrupted ends a command that runs until Ctrl-C without an error message.
+var errInterrupted = errors.New("interrupted")
