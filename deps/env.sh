@@ -21,12 +21,6 @@ if [ "$mode" != system ]; then
 	[ -d "$prefix" ] || not_ready "this version's FFmpeg is not built"
 	path=$prefix/lib/pkgconfig:$path
 fi
-# What the caller had comes after, but our own folders only once.
-IFS=: read -ra rest <<<"${PKG_CONFIG_PATH:-}"
-for dir in "${rest[@]}"; do
-	case $dir in
-	"" | "$cache_dir"/*) ;;
-	*) path=$path:$dir ;;
-	esac
-done
+rest=$(foreign_pkg_config_path)
+path=$path${rest:+:$rest}
 printf 'export PKG_CONFIG_PATH=%q\n' "$path"

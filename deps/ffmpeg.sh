@@ -17,10 +17,6 @@ main() {
 		check_system
 		return
 	fi
-	if [ "$mode" = tarball ]; then
-		[ -r "$FFMPEG_TARBALL" ] || die "FFMPEG_TARBALL=$FFMPEG_TARBALL cannot be read"
-		FFMPEG_TARBALL=$(realpath -- "$FFMPEG_TARBALL")
-	fi
 	prefix=$(ffmpeg_prefix)
 	[ -d "$prefix" ] && return
 

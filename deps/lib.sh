@@ -15,6 +15,20 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# foreign_pkg_config_path prints the caller's PKG_CONFIG_PATH without our folders.
+foreign_pkg_config_path() {
+	local dir path=
+	local -a dirs
+	IFS=: read -ra dirs <<<"${PKG_CONFIG_PATH:-}"
+	for dir in "${dirs[@]}"; do
+		case $dir in
+		"" | "$cache_dir"/*) ;;
+		*) path=${path:+$path:}$dir ;;
+		esac
+	done
+	printf '%s\n' "$path"
+}
+
 # ffmpeg_mode says where FFmpeg comes from: debian (default), tarball or system.
 ffmpeg_mode() {
 	if [ "${FFMPEG:-}" = system ]; then
@@ -35,13 +49,15 @@ ffmpeg_flags() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$deps_dir/f
 # name holds the hash of everything that shapes the result, so a changed
 # recipe never meets an old build and a second clone finds the first one's.
 ffmpeg_prefix() {
-	local key
+	local key mode
+	mode=$(ffmpeg_mode) || return 1
+	[ "$mode" != tarball ] || [ -r "$FFMPEG_TARBALL" ] || die "FFMPEG_TARBALL=$FFMPEG_TARBALL cannot be read"
 	key=$(
 		{
 			ffmpeg_flags
 			uname -m
-			if [ "$(ffmpeg_mode)" = tarball ]; then
-				sha256sum <"$FFMPEG_TARBALL" || exit 1
+			if [ "$mode" = tarball ]; then
+				sha256sum <"$FFMPEG_TARBALL"
 			else
 				echo "$ffmpeg_suite $ffmpeg_series"
 			fi

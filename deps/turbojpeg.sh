@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The system's own description, never the one we wrote.
-system_pkg_config() { env -u PKG_CONFIG_PATH pkg-config "$@" libturbojpeg; }
+system_pkg_config() { PKG_CONFIG_PATH=$(foreign_pkg_config_path) pkg-config "$@" libturbojpeg; }
 
 have pkg-config || die "pkg-config is not installed" "Run deps/apt.sh build, or install it yourself."
 system_pkg_config --exists || die "libturbojpeg's development files are missing" \
