@@ -1,0 +1,115 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Defaults of the worker's settings.
+const (
+	DefaultGRPCAddress = "127.0.0.1:50051"
+	DefaultHTTPAddress = "127.0.0.1:8080"
+	DefaultMaxCameras  = 4096
+)
+
+// Worker is the configuration of the process. Empty fields are filled by
+// EnsureDefaults; flags are laid over the file by the command line.
+type Worker struct {
+	GRPCAddress string // host:port of the gRPC listener
+	HTTPAddress string // host:port of the HTTP listener; "off" = none
+	StateDir    string // folder of the state file; empty = cameras don't survive a restart
+	Backend     BackendKind
+	LogFormat   string // "text" or "json"
+	LogLevel    string // "debug", "info", "warn" or "error"
+	// Insecure allows listening beyond loopback without TLS and authentication.
+	Insecure   bool
+	MaxCameras int
+}
+
+type workerDocument struct {
+	GRPCAddress string      `yaml:"grpc_address"`
+	HTTPAddress string      `yaml:"http_address"`
+	StateDir    string      `yaml:"state_dir"`
+	Backend     BackendKind `yaml:"backend"`
+	LogFormat   string      `yaml:"log_format"`
+	LogLevel    string      `yaml:"log_level"`
+	Insecure    bool        `yaml:"insecure"`
+	MaxCameras  int         `yaml:"max_cameras"`
+}
+
+func (d workerDocument) worker() Worker { return Worker(d) }
+
+// EnsureDefaults fills what was left open.
+func (w *Worker) EnsureDefaults() {
+	set := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	set(&w.GRPCAddress, DefaultGRPCAddress)
+	set(&w.HTTPAddress, DefaultHTTPAddress)
+	set(&w.LogFormat, "text")
+	set(&w.LogLevel, "info")
+	if w.MaxCameras == 0 {
+		w.MaxCameras = DefaultMaxCameras
+	}
+}
+
+// Validate reports everything that is wrong with w as a [*Problems]. Call
+// EnsureDefaults first.
+func (w Worker) Validate() error {
+	p := &Problems{}
+	w.validateAddress(p, "worker.grpc_address", w.GRPCAddress)
+	if w.HTTPAddress != "off" {
+		w.validateAddress(p, "worker.http_address", w.HTTPAddress)
+	}
+	if int(w.Backend) >= len(backendKindNames()) {
+		p.Add("worker.backend", ReasonWorker, "is unknown (%d); use one of %s", w.Backend, strings.Join(backendKindNames(), ", "))
+	}
+	if w.LogFormat != "text" && w.LogFormat != "json" {
+		p.Add("worker.log_format", ReasonWorker, "is %.40q; use text or json", w.LogFormat)
+	}
+	switch w.LogLevel {
+	case "debug", "info", "warn", "error":
+	default:
+		p.Add("worker.log_level", ReasonWorker, "is %.40q; use debug, info, warn or error", w.LogLevel)
+	}
+	if w.MaxCameras < 1 || w.MaxCameras > 65536 {
+		p.Add("worker.max_cameras", ReasonWorker, "is %d; use 1 to 65536, or 0 for the default of %d", w.MaxCameras, DefaultMaxCameras)
+	}
+	return p.ErrorOrNil()
+}
+
+// validateSet judges a file's settings before flags are laid over them: loopback is
+// not asked for yet, since --insecure may still come.
+func (w Worker) validateSet() *Problems {
+	w.EnsureDefaults()
+	w.Insecure = true
+	p, _ := w.Validate().(*Problems)
+	return p
+}
+
+func (w Worker) validateAddress(p *Problems, field, address string) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		p.Add(field, ReasonWorker, "%.80q is no address; write it as host:port, for example 127.0.0.1:50051", address)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		p.Add(field, ReasonWorker, "has port %.20q; use a number from 0 to 65535 (0 = any free port)", port)
+	}
+	if !w.Insecure && !loopback(host) {
+		p.Add(field, ReasonWorker, "%.80q can be reached from other machines, and there is neither TLS nor authentication; "+
+			"use 127.0.0.1, or --insecure if the network itself is protected", address)
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
