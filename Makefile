@@ -82,13 +82,18 @@ bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go
 ## Check ----------------------------------------------------------------------
 
 .PHONY: check
-check: deps check-format lint check-arch check-generated check-pure ## Format, lint, import rule, generated files: what CI asks first
+check: deps check-format check-modules lint check-arch check-generated check-pure ## Format, lint, import rule, generated files: what CI asks first
 
 .PHONY: check-format
 check-format:
 	@echo "format"
 	@wrong=$$(tools/gofiles.sh | xargs -r $(TOOL) gofumpt -l -modpath $(MODULE)); \
 	if [ -n "$$wrong" ]; then printf 'not gofumpt-formatted:\n%s\nRun: make format\n' "$$wrong" >&2; exit 1; fi
+
+.PHONY: check-modules
+check-modules:
+	@echo "go.mod"
+	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy. Run: go mod tidy" >&2; exit 1; }
 
 .PHONY: format
 format: ## Format all Go and proto files
