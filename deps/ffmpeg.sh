@@ -72,20 +72,23 @@ run() {
 }
 
 # mirrors prints the package servers to try: first those of the machine's own
-# sources (a local mirror or proxy is set there), then Debian's public one.
+# sources (a local mirror or proxy is set there), then Debian's public one. A
+# server of somebody else's packages may be among them; it has no index that
+# Debian signed, and is passed over.
 mirrors() {
 	{
-		local codename
-		codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-none}")
-		# shellcheck disable=SC2016 # apt fills in these names
-		apt-get indextargets --format '$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-			awk -F'|' -v codename="$codename" '
-				$3 != "main" || $4 ~ /security/ { next }
-				$1 == "Debian" { print $4; next }
-				$1 == "" && $2 == codename { print $4 }'
-		echo http://deb.debian.org/debian/
-	} | sed 's,/*$,/,' | awk '!seen[$0]++'
+		# Works without package lists, unlike "apt-get indextargets".
+		apt-get update --print-uris 2>/dev/null |
+			sed -nE "s,^'([^']+)/dists/$(codename)/InRelease'.*,\\1,p" || true
+		echo http://deb.debian.org/debian
+	} | awk '!seen[$0]++'
 }
+
+# codename is a pattern for the suites under which Debian itself is listed.
+codename() (
+	. /etc/os-release
+	echo "(${VERSION_CODENAME:-stable}|$ffmpeg_suite|oldstable|stable|testing|unstable|sid)"
+)
 
 # fetch_debian puts the unpacked source package, Debian's patches applied, into
 # $work/src. It has its own sources list, state and cache; of the machine's apt
@@ -131,7 +134,7 @@ fetch_debian() {
 			Components: main
 			Signed-By: $keyring
 		SOURCES
-		say "reading the index of Debian $ffmpeg_suite from $mirror"
+		say "reading the index of Debian $ffmpeg_suite from ${mirror/\/\/*@///}"
 		if apt-get -c "$apt/apt.conf" -q --error-on=any update >>"$log" 2>&1 </dev/null; then
 			found=yes
 			break
