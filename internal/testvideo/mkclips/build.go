@@ -17,8 +17,9 @@ import (
 	"github.com/frameport/frameport/media"
 )
 
-func (r recipe) fullRange() bool { return r.full || r.encoder == "mjpeg" }
-func (r recipe) matrix601() bool { return r.bt601 || r.encoder == "mjpeg" }
+func (r recipe) jpeg() bool      { return r.encoder == "mjpeg" || r.encoder == "cjpeg" }
+func (r recipe) fullRange() bool { return r.full || r.jpeg() }
+func (r recipe) matrix601() bool { return r.bt601 || r.jpeg() }
 
 // kind returns the clip's codec and ffmpeg's name of its elementary stream,
 // which also is the file's extension.
@@ -48,13 +49,22 @@ func (r recipe) build(out string) (testvideo.Entry, int, error) {
 	if r.fullRange() {
 		e.Range = media.RangeFull.String()
 	}
-	raw := r.rawVideo()
 	path := filepath.Join(out, e.File)
-	args := append(r.encode(), "-f", format)
-	if err := ffmpeg(raw, append(args, path)...); err != nil {
-		return e, 0, err
+	pictures := r.pictures()
+	var raw []byte
+	if r.encoder == "cjpeg" {
+		if err := cjpeg(pictures, path, r.args); err != nil {
+			return e, 0, err
+		}
+		e.Command = "cjpeg " + strings.Join(r.args, " ") + " (each picture) >> " + e.File
+	} else {
+		raw = r.rawVideo(pictures)
+		args := append(r.encode(), "-f", format)
+		if err := ffmpeg(raw, append(args, path)...); err != nil {
+			return e, 0, err
+		}
+		e.Command = "ffmpeg " + strings.Join(args, " ") + " " + e.File
 	}
-	e.Command = "ffmpeg " + strings.Join(args, " ") + " " + e.File
 	coded, err := os.ReadFile(path)
 	if err != nil {
 		return e, 0, err
@@ -78,12 +88,21 @@ func (r recipe) build(out string) (testvideo.Entry, int, error) {
 	return e, len(coded), err
 }
 
-// rawVideo draws all pictures and returns their planes.
-func (r recipe) rawVideo() []byte {
-	draw := r.painter()
+// rawVideo returns the planes of all pictures.
+func (r recipe) rawVideo(pictures []*canvas) []byte {
 	c := newCoder(r)
-	dice := rand.New(rand.NewPCG(uint64(r.camera), 7))
 	var raw []byte
+	for _, pic := range pictures {
+		raw = append(raw, c.planes(pic)...)
+	}
+	return raw
+}
+
+// pictures draws the clip.
+func (r recipe) pictures() []*canvas {
+	draw := r.painter()
+	dice := rand.New(rand.NewPCG(uint64(r.camera), 7))
+	var out []*canvas
 	for i := range r.frames {
 		pic := draw(float64(i))
 		if r.interlaced {
@@ -98,9 +117,9 @@ func (r recipe) rawVideo() []byte {
 		if r.scene != scenePlain {
 			stamp(pic, r.camera, i)
 		}
-		raw = append(raw, c.planes(pic)...)
+		out = append(out, pic)
 	}
-	return raw
+	return out
 }
 
 func (r recipe) painter() func(moment float64) *canvas {
@@ -190,6 +209,26 @@ func (r recipe) checkPlain(path string, raw []byte) error {
 		return fmt.Errorf("decoded samples differ from the drawn ones, lower its -qp")
 	}
 	return nil
+}
+
+// cjpeg codes every picture by itself with libjpeg's program, which unlike ffmpeg
+// writes 4:2:2 the way RFC 2435 wants it.
+func cjpeg(pictures []*canvas, path string, args []string) error {
+	var all []byte
+	for _, pic := range pictures {
+		ppm := fmt.Appendf(nil, "P6\n%d %d\n255\n", pic.w, pic.h)
+		for _, p := range pic.pix {
+			ppm = append(ppm, p.r, p.g, p.b)
+		}
+		cmd := exec.Command("cjpeg", args...)
+		cmd.Stdin = bytes.NewReader(ppm)
+		coded, err := cmd.Output()
+		if err != nil {
+			return fmt.Errorf("cjpeg (apt-get install libjpeg-turbo-progs): %w", err)
+		}
+		all = append(all, coded...)
+	}
+	return os.WriteFile(path, all, 0o644)
 }
 
 func ffmpeg(stdin []byte, args ...string) error {

@@ -5,7 +5,7 @@ package main
 type recipe struct {
 	name, note string
 	camera     int
-	encoder    string // libx264, libx265 or mjpeg
+	encoder    string // libx264, libx265, mjpeg (of ffmpeg) or cjpeg (of libjpeg)
 	width      int
 	height     int
 	fps        int
@@ -116,9 +116,9 @@ func recipes() []recipe {
 			args: []string{"-q:v", "8"},
 		},
 		{
-			name: "mjpeg_422", note: "4:2:2, type 0 of RFC 2435", encoder: "mjpeg",
+			name: "mjpeg_422", note: "4:2:2, type 0 of RFC 2435", encoder: "cjpeg",
 			width: 640, height: 360, fps: 10, frames: 4, pixFmt: "yuvj422p",
-			args: []string{"-q:v", "5"},
+			args: []string{"-quality", "75", "-sample", "2x1", "-baseline"},
 		},
 		{
 			name: "mjpeg_odd", note: "4:2:0 with an odd width and height", encoder: "mjpeg",
