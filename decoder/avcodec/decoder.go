@@ -1,0 +1,255 @@
+package avcodec
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+)
+
+// keepConverted is how many idle buffers for converted pictures a decoder keeps:
+// one in the works beside those that the ring still holds.
+const keepConverted = 2
+
+// Decoder implements [decoder.Decoder], [decoder.Skipper] and [decoder.Resizer].
+type Decoder struct {
+	native   *native // nil once closed
+	cfg      decoder.Config
+	guard    guard
+	timeline timeline
+	pictures *pictures
+	pool     *frame.Pool // for converted pictures
+	skip     bool
+	decoded  bool // a picture has come out
+}
+
+var (
+	_ decoder.Decoder = (*Decoder)(nil)
+	_ decoder.Skipper = (*Decoder)(nil)
+	_ decoder.Resizer = (*Decoder)(nil)
+)
+
+// New opens a decoder. Zero limits mean [decoder.DefaultLimits]. The error wraps
+// [decoder.ErrUnsupported] when this program has no decoder for the codec.
+func New(cfg decoder.Config) (*Decoder, error) {
+	if cfg.Limits == (decoder.Limits{}) {
+		cfg.Limits = decoder.DefaultLimits()
+	}
+	codec := find(cfg.Format.Codec)
+	if codec == nil {
+		return nil, fmt.Errorf("%w: no decoder for codec %s in %s", decoder.ErrUnsupported, cfg.Format.Codec, Version())
+	}
+	d := &Decoder{
+		cfg:      cfg,
+		guard:    guard{codec: cfg.Format.Codec, limits: cfg.Limits},
+		pictures: &pictures{account: cfg.Account},
+		pool:     frame.NewPool(keepConverted, cfg.Account),
+	}
+	if cfg.Format.Codec != media.CodecMJPEG {
+		if err := d.guard.check(cfg.Format.Parameters); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if d.native, err = newNative(codec, cfg.Limits); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// find looks the decoder up by an explicit id: nothing is guessed from data.
+func find(c media.Codec) *astiav.Codec {
+	switch c {
+	case media.CodecH264:
+		return astiav.FindDecoder(astiav.CodecIDH264)
+	case media.CodecH265:
+		return astiav.FindDecoder(astiav.CodecIDHevc)
+	case media.CodecMJPEG:
+		return astiav.FindDecoder(astiav.CodecIDMjpeg)
+	default:
+		return nil
+	}
+}
+
+// Codecs lists the codecs that this program can decode.
+func Codecs() (list []media.Codec) {
+	for _, c := range []media.Codec{media.CodecH264, media.CodecH265, media.CodecMJPEG} {
+		if find(c) != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// Decode implements [decoder.Decoder].
+func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error {
+	if d.native == nil {
+		return decoder.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d.skip && au.NonReference {
+		return nil
+	}
+	if len(au.Data) == 0 {
+		return fmt.Errorf("%w: it is empty", decoder.ErrCorrupt)
+	}
+	if err := d.guard.check(au.Data); err != nil {
+		return err
+	}
+	pic, err := d.pictures.get()
+	if err != nil {
+		return err
+	}
+	got := d.native.send(au.Data, d.timeline.add(au), d.guard.gapsAllowed, pic.av)
+	out := d.native.outcome()
+	if out.damage || out.code != 0 {
+		d.timeline.damaged(au.NonReference)
+	}
+	var failed error // before the next call overwrites the message
+	if out.code != 0 {
+		failed = d.failure(out)
+	}
+	if err := d.emitAll(pic, got, emit); err != nil {
+		return err
+	}
+	return failed
+}
+
+// failure says what an error of libavcodec means to the caller.
+func (d *Decoder) failure(out outcome) error {
+	if out.tooLarge {
+		return d.guard.size(out.width, out.height)
+	}
+	e := nativeError("decode "+d.cfg.Format.Codec.String(), out.code)
+	if m := d.native.message(); m != "" {
+		e.Text = m
+	}
+	switch {
+	case out.code == codeNoMemory:
+	case (out.code == codePatchWelcome || out.code == codeNoSys) && !d.decoded:
+		// Damaged data can look like a feature nobody has seen, but hardly
+		// in a stream of which nothing has been decoded yet.
+		e.Kind = decoder.ErrUnsupported
+	default:
+		e.Kind = decoder.ErrCorrupt
+	}
+	return e
+}
+
+// Drain implements [decoder.Decoder].
+func (d *Decoder) Drain(ctx context.Context, emit func(*frame.Frame) error) error {
+	if d.native == nil {
+		return decoder.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	pic, err := d.pictures.get()
+	if err != nil {
+		return err
+	}
+	d.native.end()
+	err = d.emitAll(pic, d.native.receive(pic.av), emit)
+	d.native.flush()
+	d.timeline.reset()
+	return err
+}
+
+// emitAll delivers the picture in pic, when got says that there is one, and all
+// that are ready behind it. It takes pic over.
+func (d *Decoder) emitAll(pic *picture, got bool, emit func(*frame.Frame) error) error {
+	var failed error
+	for got {
+		if failed != nil {
+			unrefPicture(pic.av) // nobody wants the rest
+		} else {
+			var err error
+			if pic, err = d.deliver(pic, emit); err != nil {
+				failed = err
+			}
+			if pic == nil {
+				if pic, err = d.pictures.get(); err != nil {
+					return err
+				}
+			}
+		}
+		got = d.native.receive(pic.av)
+	}
+	d.pictures.put(pic)
+	return failed
+}
+
+// deliver makes a frame of the picture in pic and emits it. It returns pic when
+// its picture has been given up, and nil when the frame has taken it over.
+func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture, error) {
+	d.decoded = true
+	p := d.native.info()
+	u := d.timeline.take(p.token)
+	if d.cfg.Select != nil && !d.cfg.Select(u.times.PTS) {
+		unrefPicture(pic.av)
+		return pic, nil
+	}
+	w, h := fit(p.width, p.height, d.cfg.Output)
+	info := frame.Info{
+		Times:   u.times,
+		Decoded: time.Now(),
+		Format:  media.PixelI420,
+		Width:   w,
+		Height:  h,
+		// The stream's own height decides what an untagged stream means.
+		Color:    colorOf(p).Override(d.cfg.Output.Color).Resolve(p.height),
+		KeyFrame: u.randomAccess,
+		Corrupt:  u.corrupt || p.corrupt,
+	}
+	if p.layout == layoutUnknown {
+		err := fmt.Errorf("%w: pixel format %s", decoder.ErrUnsupported, d.native.formatName())
+		unrefPicture(pic.av)
+		return pic, err
+	}
+	if p.layout == layoutDirect && w == p.width && h == p.height {
+		f := d.pictures.publish(pic, info, d.native.planes(), p.bytes)
+		err := emit(f)
+		f.Release()
+		return nil, err
+	}
+	f := d.pool.Get(media.PixelI420, w, h)
+	defer f.Release()
+	err := d.native.convert(pic.av, f)
+	unrefPicture(pic.av)
+	if err != nil {
+		return pic, err
+	}
+	info.Decoded = time.Now()
+	f.Info = info
+	return pic, emit(f)
+}
+
+// SkipNonReference implements [decoder.Skipper]. The unit's own mark is trusted,
+// and libavcodec skips what it finds in the bit stream itself.
+func (d *Decoder) SkipNonReference(on bool) {
+	if d.native != nil {
+		d.skip = on
+		d.native.skipNonReference(on)
+	}
+}
+
+// SetOutput implements [decoder.Resizer].
+func (d *Decoder) SetOutput(o decoder.Output) { d.cfg.Output = o }
+
+// Close implements [decoder.Decoder].
+func (d *Decoder) Close() error {
+	if d.native == nil {
+		return nil
+	}
+	d.native.close()
+	d.native = nil
+	d.pictures.close()
+	return d.pool.Close()
+}

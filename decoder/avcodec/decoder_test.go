@@ -1,0 +1,19 @@
+package avcodec_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/avcodec"
+	"github.com/frameport/frameport/decoder/decodertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDecoder(t *testing.T) {
+	decodertest.Run(t, decodertest.Subject{
+		New: func(cfg decoder.Config) (decoder.Decoder, error) { return avcodec.New(cfg) },
+	})
+}

@@ -1,0 +1,61 @@
+package decodertest
+
+import (
+	"testing"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
+)
+
+// Subject is the decoder under test.
+type Subject struct {
+	// New makes a decoder.
+	New func(decoder.Config) (decoder.Decoder, error)
+	// I420 returns a frame's pixels as tightly packed I420. Nil: the frames are
+	// I420 in host memory.
+	I420 func(testing.TB, *frame.Frame) []byte
+	// Without names the clips that this decoder refuses with ErrUnsupported, as
+	// hardware does with some chroma formats. The refusal is tested.
+	Without []string
+}
+
+// Run runs the suite.
+func Run(t *testing.T, s Subject) {
+	if s.I420 == nil {
+		s.I420 = hostI420
+	}
+	tests := []struct {
+		name string
+		run  func(*testing.T, Subject)
+	}{
+		{"BitExact", testBitExact},
+		{"JPEG", testJPEG},
+		{"OtherFormats", testOtherFormats},
+		{"Unsupported", testUnsupported},
+		{"Times", testTimes},
+		{"RisingPTS", testRisingPTS},
+		{"Latency", testLatency},
+		{"Color", testColor},
+		{"Damage", testDamage},
+		{"MissingReference", testMissingReference},
+		{"Truncated", testTruncated},
+		{"RandomInput", testRandomInput},
+		{"EmptyUnit", testEmptyUnit},
+		{"TooLarge", testTooLarge},
+		{"Limits", testLimits},
+		{"SizeChange", testSizeChange},
+		{"Drain", testDrain},
+		{"Close", testClose},
+		{"FramesOutliveDecoder", testFramesOutliveDecoder},
+		{"EmitError", testEmitError},
+		{"Cancelled", testCancelled},
+		{"Select", testSelect},
+		{"SkipNonReference", testSkipNonReference},
+		{"MaxSize", testMaxSize},
+		{"SetOutput", testSetOutput},
+		{"ConcurrentRelease", testConcurrentRelease},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
+	}
+}

@@ -1,0 +1,185 @@
+package decodertest
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+)
+
+// testTooLarge: a giant picture is refused by its header, with its size in the
+// error, before anything is allocated.
+func testTooLarge(t *testing.T, s Subject) {
+	for _, codec := range []media.Codec{media.CodecH264, media.CodecH265, media.CodecMJPEG} {
+		for _, side := range []int{16384, 9008} {
+			t.Run(codec.String(), func(t *testing.T) {
+				a := account(t)
+				c, f := load(t, map[media.Codec]string{
+					media.CodecH264: "h264_crop", media.CodecH265: "h265_main10", media.CodecMJPEG: "mjpeg_odd",
+				}[codec])
+				d := open(t, s, decoder.Config{Format: *f, Account: a})
+				au := access(c, f, 0)
+				var sps []byte
+				switch codec {
+				case media.CodecH264:
+					sps = h264SPS(side, side)
+					au.Data = bytes.Replace(au.Data, c.SPS, sps, 1)
+				case media.CodecH265:
+					sps = h265SPS(side, side)
+					au.Data = bytes.Replace(au.Data, c.SPS, sps, 1)
+				default:
+					i := bytes.Index(au.Data, []byte{0xFF, 0xC0})
+					au.Data[i+5], au.Data[i+6] = byte(side>>8), byte(side)
+					au.Data[i+7], au.Data[i+8] = byte(side>>8), byte(side)
+				}
+				err := d.Decode(t.Context(), au, func(*frame.Frame) error { return nil })
+				wantTooLarge(t, err, side)
+				if a.Bytes() != 0 {
+					t.Errorf("%d bytes were allocated", a.Bytes())
+				}
+				if sps == nil {
+					return
+				}
+				f.Parameters = append([]byte{0, 0, 0, 1}, sps...)
+				d, err = s.New(decoder.Config{Format: *f, Account: a})
+				if err == nil {
+					d.Close()
+				}
+				wantTooLarge(t, err, side)
+			})
+		}
+	}
+}
+
+func wantTooLarge(t *testing.T, err error, side int) {
+	t.Helper()
+	if !errors.Is(err, decoder.ErrTooLarge) {
+		t.Fatalf("%d pixels a side gave %v, want ErrTooLarge", side, err)
+	}
+	if size := map[int]string{16384: "16384x16384", 9008: "9008x9008"}[side]; !strings.Contains(err.Error(), size) {
+		t.Errorf("error %q doesn't name the size", err)
+	}
+}
+
+// testLimits: the limits are the caller's.
+func testLimits(t *testing.T, s Subject) {
+	c, f := load(t, "h264_720p")
+	f.Parameters = nil // so that the access unit is what shows the size
+	for _, limits := range []decoder.Limits{
+		{MaxWidth: 1279, MaxHeight: 8192, MaxPixels: 36_000_000},
+		{MaxWidth: 8192, MaxHeight: 719, MaxPixels: 36_000_000},
+		{MaxWidth: 8192, MaxHeight: 8192, MaxPixels: 1280*720 - 1},
+	} {
+		d := open(t, s, decoder.Config{Format: *f, Limits: limits})
+		err := d.Decode(t.Context(), access(c, f, 0), func(*frame.Frame) error { return nil })
+		if !errors.Is(err, decoder.ErrTooLarge) {
+			t.Errorf("%+v: %v, want ErrTooLarge", limits, err)
+		}
+	}
+	exact := decoder.Limits{MaxWidth: 1280, MaxHeight: 720, MaxPixels: 1280 * 720}
+	d := open(t, s, decoder.Config{Format: *f, Limits: exact})
+	(&reel{t: t, s: s}).decode(d, access(c, f, 0))
+}
+
+// testSizeChange: a new format means a new decoder; frames of the old one stay.
+func testSizeChange(t *testing.T, s Subject) {
+	a := account(t)
+	var kept []*frame.Frame
+	for _, name := range []string{"h264_change_a", "h264_change_b", "h264_change_a"} {
+		c, f := load(t, name)
+		d, err := s.New(decoder.Config{Format: *f, Account: a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.Units {
+			err := d.Decode(t.Context(), access(c, f, i), func(f *frame.Frame) error {
+				if f.Width != c.Width || f.Height != c.Height {
+					t.Fatalf("%s: frame is %dx%d", name, f.Width, f.Height)
+				}
+				if i == len(c.Units)-1 {
+					kept = append(kept, f.Retain())
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(kept) != 3 {
+		t.Fatalf("kept %d frames, want 3", len(kept))
+	}
+	for i, name := range []string{"h264_change_a", "h264_change_b", "h264_change_a"} {
+		g := golden(t, name)
+		got := shot{pixels: s.I420(t, kept[i])}
+		if got.md5() != g.MD5[len(g.MD5)-1] {
+			t.Errorf("%s: the kept frame has changed", name)
+		}
+		kept[i].Release()
+	}
+}
+
+// testMaxSize: frames are made no larger than asked for, the shape is kept.
+func testMaxSize(t *testing.T, s Subject) {
+	tests := []struct {
+		clip       string
+		maxW, maxH int
+		w, h       int
+	}{
+		{"h264_720p", 640, 0, 640, 360},
+		{"h264_720p", 0, 360, 640, 360},
+		{"h264_720p", 640, 640, 640, 360},
+		{"h264_720p", 4000, 4000, 1280, 720},
+		{"h265_720p", 320, 200, 320, 180},
+		{"mjpeg_480p", 320, 0, 320, 240},
+		{"h264_444_odd", 320, 0, 320, 180},
+		{"h264_high10", 0, 180, 320, 180},
+	}
+	for _, test := range tests {
+		c, f := load(t, test.clip)
+		output := decoder.Output{MaxWidth: test.maxW, MaxHeight: test.maxH}
+		d := open(t, s, decoder.Config{Format: *f, Output: output})
+		r := &reel{t: t, s: s}
+		r.decode(d, access(c, f, 0), access(c, f, 1))
+		r.drain(d)
+		for i := range r.shots {
+			if got := &r.shots[i]; got.Width != test.w || got.Height != test.h {
+				t.Errorf("%s in %dx%d: %dx%d, want %dx%d", test.clip, test.maxW, test.maxH, got.Width, got.Height, test.w, test.h)
+			}
+			if camera, number := r.shots[i].barcode(t); camera != c.Camera || number != i {
+				t.Errorf("%s: frame %d shows camera %d, frame %d", test.clip, i, camera, number)
+			}
+		}
+		if len(r.shots) != 2 {
+			t.Errorf("%s: %d frames, want 2", test.clip, len(r.shots))
+		}
+		if r.shots[0].Color != c.Color {
+			t.Errorf("%s: scaled frames have colour %+v, want %+v", test.clip, r.shots[0].Color, c.Color)
+		}
+	}
+}
+
+// testSetOutput: a decoder that can change its output does so at once.
+func testSetOutput(t *testing.T, s Subject) {
+	c, f := load(t, "h264_720p")
+	d := open(t, s, decoder.Config{Format: *f})
+	resizer, ok := d.(decoder.Resizer)
+	if !ok {
+		t.Skip("this decoder has no Resizer")
+	}
+	r := &reel{t: t, s: s}
+	for i, want := range []int{1280, 640, 320, 1280} {
+		resizer.SetOutput(decoder.Output{MaxWidth: want})
+		r.decode(d, access(c, f, i))
+		if got := r.shots[len(r.shots)-1].Width; got != want {
+			t.Errorf("frame is %d pixels wide, want %d", got, want)
+		}
+	}
+}
