@@ -38,8 +38,12 @@ struct fp_private {
 // during a call comes from the calling thread, and a thread-local pointer says
 // which decoder that is. Only the messages below count, because cameras also
 // cause errors that harm no picture (odd SEI, odd JPEG application segments).
+// H.265 slice data that is cut short or changed, but can be parsed, leaves no
+// trace at all: that must be known from the way the data came.
 static const char *const damage_messages[] = {
 	"concealing ",                         // error_resilience.c: missing macroblocks
+	"bytestream overread",                 // h264_slice.c: the slice ends too early
+	"error while decoding MB",             // h264_slice.c
 	"Missing reference picture",           // h264_refs.c
 	"reference picture missing",           // h264_refs.c
 	"Could not find ref with POC",         // hevc/refs.c

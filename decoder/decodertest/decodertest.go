@@ -5,6 +5,7 @@ import (
 
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
 )
 
 // Subject is the decoder under test.
@@ -17,6 +18,9 @@ type Subject struct {
 	// Without names the clips that this decoder refuses with ErrUnsupported, as
 	// hardware does with some chroma formats. The refusal is tested.
 	Without []string
+	// Silent lists the codecs in which this decoder can't tell that slice data
+	// is damaged. Missing references it must notice in all.
+	Silent []media.Codec
 }
 
 // Run runs the suite.
