@@ -8,6 +8,10 @@ type Format struct {
 	// Both are 0 while unknown (parameter sets that could not be read, MJPEG
 	// before the first picture); the decoder's own view then decides.
 	Width, Height int
+	// CodedWidth and CodedHeight are the size before cropping: what a decoder
+	// allocates. A picture of 640x480 may be cut out of one of 16384x16384, so
+	// limits are checked against these. 0 while unknown.
+	CodedWidth, CodedHeight int
 	// Parameters are the parameter sets in Annex B form (VPS, SPS, PPS), empty
 	// for MJPEG. They are also repeated in band before each random-access unit.
 	Parameters []byte
