@@ -1,0 +1,87 @@
+package server
+
+import (
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+)
+
+// Note: [Pictures are not copied into messages]
+//
+// The usual codec copies a message into one buffer. For a frame that is the whole
+// picture, once per reader: 200 readers of one JPEG would copy it 200 times. The
+// codec below marshals a frame without its picture and puts the picture between
+// the parts, by reference. gRPC sends the slices one after the other; the bytes on
+// the wire are the same to the last one (TestFrameCodecIsWireIdentical).
+
+// Numbers of the fields that the codec writes by hand; a test compares them with
+// the descriptors.
+const (
+	fieldResponseFrame = protowire.Number(1)  // "frame" in the three responses
+	fieldFrameData     = protowire.Number(15) // Frame.data
+)
+
+// shareFrom is the picture size in bytes from which a reference is cheaper than a
+// copy.
+const shareFrom = 4 << 10
+
+// frameCodec is gRPC's protobuf codec with responses that refer to pictures
+// instead of copying them. Pictures must not change any more, and a response
+// belongs to one call: Marshal looks away from its data for a moment.
+type frameCodec struct {
+	encoding.CodecV2 // the usual one, for everything else
+}
+
+// Marshal implements encoding.CodecV2.
+func (c frameCodec) Marshal(v any) (mem.BufferSlice, error) {
+	var f *frameportv1.Frame
+	switch r := v.(type) {
+	case *frameportv1.GetFrameResponse:
+		f = r.GetFrame()
+	case *frameportv1.WatchFramesResponse:
+		f = r.GetFrame()
+	case *frameportv1.StreamFramesResponse:
+		f = r.GetFrame()
+	}
+	if len(f.GetData()) < shareFrom {
+		return c.CodecV2.Marshal(v)
+	}
+	data := f.GetData()
+	f.Data = nil
+	rest, err := proto.Marshal(f)
+	f.Data = data
+	if err != nil {
+		return nil, err
+	}
+	before, after := splitBefore(rest, fieldFrameData)
+
+	field := protowire.SizeTag(fieldFrameData) + protowire.SizeBytes(len(data))
+	head := make([]byte, 0, 32+len(before))
+	head = protowire.AppendTag(head, fieldResponseFrame, protowire.BytesType)
+	head = protowire.AppendVarint(head, uint64(len(rest)+field))
+	head = append(head, before...)
+	head = protowire.AppendTag(head, fieldFrameData, protowire.BytesType)
+	head = protowire.AppendVarint(head, uint64(len(data)))
+
+	out := mem.BufferSlice{mem.SliceBuffer(head), mem.SliceBuffer(data)}
+	if len(after) > 0 {
+		out = append(out, mem.SliceBuffer(after))
+	}
+	return out, nil
+}
+
+// splitBefore splits a message, whose fields stand in rising order as the Go
+// implementation writes them, where field number n belongs.
+func splitBefore(message []byte, n protowire.Number) (before, after []byte) {
+	for at := 0; at < len(message); {
+		number, _, size := protowire.ConsumeField(message[at:])
+		if size < 0 || number > n {
+			return message[:at], message[at:]
+		}
+		at += size
+	}
+	return message, nil
+}

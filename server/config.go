@@ -1,0 +1,100 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+)
+
+// Config says what to serve and how. Listener, Cameras, Renderer and Worker are
+// required.
+type Config struct {
+	// Listener is where to serve, usually made by [Listen] after
+	// [CheckListenAddress]. Run closes it.
+	Listener net.Listener
+	Cameras  Cameras
+	Renderer Renderer
+	// Worker makes a snapshot of the worker for WorkerService. The server fills in
+	// limits that are its own, camera counts and the snapshot's time. It is called
+	// from many goroutines and returns a new message each time.
+	Worker func() *frameportv1.Worker
+	// Authorizer is asked for every camera. Nil = [AllowAll].
+	Authorizer Authorizer
+	// Credentials protect the transport. Nil = plain text.
+	Credentials credentials.TransportCredentials
+	// NoReflection turns gRPC reflection off.
+	NoReflection bool
+	// SlowConsumer is how long a write to a client may block before its stream is
+	// ended. 0 = [DefaultSlowConsumer].
+	SlowConsumer time.Duration
+	// Drain is how long calls may take to end at shutdown. 0 = [DefaultDrain].
+	Drain time.Duration
+	// Hooks are told what happens. Any of them may be nil.
+	Hooks  Hooks
+	Logger *slog.Logger // nil = slog.Default()
+}
+
+// Hooks are called on the goroutine of the call and must return at once.
+type Hooks struct {
+	// CallDone is told of every call that ended.
+	CallDone func(method string, code codes.Code, took time.Duration)
+	// FrameSent is told of every frame handed to gRPC, with its size in bytes.
+	FrameSent func(method string, bytes int)
+	// SlowConsumer is told of every stream that was ended because of its client.
+	SlowConsumer func(method string)
+}
+
+// EnsureDefaults fills what was left open.
+func (c *Config) EnsureDefaults() {
+	if c.Authorizer == nil {
+		c.Authorizer = AllowAll{}
+	}
+	if c.SlowConsumer == 0 {
+		c.SlowConsumer = DefaultSlowConsumer
+	}
+	if c.Drain == 0 {
+		c.Drain = DefaultDrain
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Hooks.CallDone == nil {
+		c.Hooks.CallDone = func(string, codes.Code, time.Duration) {}
+	}
+	if c.Hooks.FrameSent == nil {
+		c.Hooks.FrameSent = func(string, int) {}
+	}
+	if c.Hooks.SlowConsumer == nil {
+		c.Hooks.SlowConsumer = func(string) {}
+	}
+}
+
+// Validate reports everything that is missing or wrong.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Listener == nil {
+		errs = append(errs, errors.New("server: Listener is required"))
+	}
+	if c.Cameras == nil {
+		errs = append(errs, errors.New("server: Cameras is required"))
+	}
+	if c.Renderer == nil {
+		errs = append(errs, errors.New("server: Renderer is required"))
+	}
+	if c.Worker == nil {
+		errs = append(errs, errors.New("server: Worker is required"))
+	}
+	if c.SlowConsumer < 0 {
+		errs = append(errs, fmt.Errorf("server: SlowConsumer is %v, must not be negative", c.SlowConsumer))
+	}
+	if c.Drain < 0 {
+		errs = append(errs, fmt.Errorf("server: Drain is %v, must not be negative", c.Drain))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/frameport/frameport/api/apierr"
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/convert"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/render"
+	"github.com/frameport/frameport/server/mapping"
+)
+
+// output is the wanted form of frames and the largest message that the client can
+// take.
+type output struct {
+	spec     render.Output
+	maxBytes int
+}
+
+// newOutput reads a request's output and max_message_bytes. The field paths in
+// errors begin with prefix.
+func newOutput(prefix string, spec *frameportv1.OutputSpec, maxMessageBytes int32) (output, error) {
+	o := output{maxBytes: int(maxMessageBytes)}
+	switch {
+	case maxMessageBytes < 0:
+		return o, invalid(apierr.InvalidMaxMessageBytes, prefix+"max_message_bytes",
+			"is %d; give the client's receive limit in bytes, or 0 for gRPC's default of %d", maxMessageBytes, defaultClientReceive)
+	case maxMessageBytes == 0:
+		o.maxBytes = defaultClientReceive
+	}
+	var err error
+	o.spec, err = mapping.Output(spec)
+	if wrong, ok := errors.AsType[*mapping.OutputError](err); ok {
+		return o, invalid(wrong.Reason, prefix+"output."+wrong.Field, "%s", wrong.Text)
+	}
+	return o, err
+}
+
+// render makes the picture of f.
+func (o output) render(ctx context.Context, r Renderer, f *frame.Frame) (*render.Picture, error) {
+	if whole := image.Rect(0, 0, f.Width, f.Height); !o.spec.Crop.Empty() && !o.spec.Crop.In(whole) {
+		return nil, invalid(apierr.InvalidCrop, "output.crop", "%d,%d %dx%d is not inside the camera's frame of %dx%d",
+			o.spec.Crop.Min.X, o.spec.Crop.Min.Y, o.spec.Crop.Dx(), o.spec.Crop.Dy(), f.Width, f.Height)
+	}
+	if size := o.rawBytes(f); size > o.limit() {
+		return nil, o.tooLarge(size)
+	}
+	picture, err := r.Render(ctx, f, o.spec)
+	switch {
+	case err == nil:
+		return picture, nil
+	case errors.Is(err, convert.ErrRequest):
+		return nil, invalid(apierr.InvalidSize, "output", "%v", err)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	default:
+		return nil, apierr.New(codes.Internal, apierr.RenderFailed, fmt.Sprintf("the frame could not be made into a picture: %v", err))
+	}
+}
+
+// message makes the message of a picture, as of now.
+func (o output) message(cameraID string, info *frame.Info, picture *render.Picture) *frameportv1.Frame {
+	m := mapping.Frame(cameraID, info, picture, o.spec)
+	m.SentTime = timestamppb.New(time.Now())
+	return m
+}
+
+// overhead is what a response has around its frame: a tag and a length.
+const overhead = 6
+
+// limit is the largest message, in bytes.
+func (o output) limit() int { return min(o.maxBytes, MaxResponseBytes) }
+
+// fits refuses a message that the client would refuse: its own library would only
+// say that something was too large, and end the call anyway.
+func (o output) fits(m *frameportv1.Frame) error {
+	if len(m.GetData())+1024 < o.limit() {
+		return nil // without looking closely
+	}
+	if size := proto.Size(m) + overhead; size > o.limit() {
+		return o.tooLarge(size)
+	}
+	return nil
+}
+
+func (o output) tooLarge(size int) error {
+	details := []apierr.Option{
+		apierr.Meta(apierr.MetaRequiredBytes, strconv.Itoa(size)),
+		apierr.Meta(apierr.MetaLimitBytes, strconv.Itoa(o.limit())),
+	}
+	const smaller = "ask for JPEG or a smaller output.width"
+	if size > MaxResponseBytes {
+		return apierr.New(codes.ResourceExhausted, apierr.FrameTooLarge,
+			fmt.Sprintf("the message would have %d bytes, this worker sends %d at most; %s", size, MaxResponseBytes, smaller), details...)
+	}
+	return apierr.New(codes.ResourceExhausted, apierr.FrameTooLarge,
+		fmt.Sprintf("the message would have %d bytes, the client takes %d; raise its receive limit (Go: grpc.MaxCallRecvMsgSize, "+
+			"Python: option grpc.max_receive_message_length) and say so in max_message_bytes, or %s", size, o.limit(), smaller), details...)
+}
+
+// rawBytes returns the size of an uncompressed picture of f, within a row or so,
+// and 0 for JPEG. It is known before any work is done.
+func (o output) rawBytes(f *frame.Frame) int {
+	var format media.PixelFormat
+	switch o.spec.Format {
+	case render.FormatRGB24:
+		format = media.PixelRGB24
+	case render.FormatBGR24:
+		format = media.PixelBGR24
+	case render.FormatNV12:
+		format = media.PixelNV12
+	case render.FormatGray8:
+		format = media.PixelGray8
+	default:
+		return 0
+	}
+	whole := o.spec.Crop
+	if whole.Empty() {
+		whole = image.Rect(0, 0, f.Width, f.Height)
+	}
+	w, h := o.spec.Width, o.spec.Height
+	switch {
+	case w == 0 && h == 0:
+		w, h = whole.Dx(), whole.Dy()
+	case h == 0:
+		h = whole.Dy() * w / whole.Dx()
+	case w == 0:
+		w = whole.Dx() * h / whole.Dy()
+	case o.spec.Fit == convert.FitContain:
+		w, h = min(w, whole.Dx()*h/whole.Dy()), min(h, whole.Dy()*w/whole.Dx())
+	}
+	return format.Size(w, h)
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+)
+
+// Server is the gRPC side of a worker.
+type Server struct {
+	cfg    Config
+	grpc   *grpc.Server
+	health *health.Server
+
+	// stopping is closed when streams must end.
+	stopping chan struct{}
+	// background counts goroutines that may outlive their handler by a moment.
+	background sync.WaitGroup
+}
+
+// New makes a server; [Server.Run] starts it.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.EnsureDefaults()
+	s := &Server{cfg: cfg, health: health.NewServer(), stopping: make(chan struct{})}
+	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(frameCodec{encoding.GetCodecV2("proto")}),
+		grpc.MaxRecvMsgSize(MaxRequestBytes),
+		grpc.MaxSendMsgSize(MaxResponseBytes),
+		grpc.MaxConcurrentStreams(MaxStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingInterval}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: idleConnection,
+			Time:              serverPingAfter,
+			Timeout:           serverPingTimeout,
+		}),
+		grpc.WaitForHandlers(true),
+		grpc.ChainUnaryInterceptor(s.observeUnary, s.recoverUnary),
+		grpc.ChainStreamInterceptor(s.observeStream, s.recoverStream),
+	}
+	if cfg.Credentials != nil {
+		options = append(options, grpc.Creds(cfg.Credentials))
+	}
+	s.grpc = grpc.NewServer(options...)
+	frameportv1.RegisterCameraServiceServer(s.grpc, &cameraService{Server: s})
+	frameportv1.RegisterFrameServiceServer(s.grpc, &frameService{Server: s})
+	frameportv1.RegisterWorkerServiceServer(s.grpc, &workerService{Server: s})
+	for name := range s.grpc.GetServiceInfo() {
+		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
+	}
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	if !cfg.NoReflection {
+		reflection.Register(s.grpc)
+	}
+	return s, nil
+}
+
+// Run serves until ctx ends and then shuts down: health says NOT_SERVING, streams
+// end with UNAVAILABLE and SHUTTING_DOWN, other calls may finish. What has not
+// ended after the configured time is cut. When Run returns, no goroutine of the
+// server is left. It returns nil after an orderly end. A server runs once.
+func (s *Server) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- s.grpc.Serve(s.cfg.Listener) }()
+
+	var err error
+	select {
+	case err = <-served: // the listener failed
+		served = nil
+	case <-ctx.Done():
+	}
+	s.health.Shutdown()
+	close(s.stopping)
+
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		s.grpc.GracefulStop()
+	}()
+	select {
+	case <-drained:
+	case <-time.After(s.cfg.Drain):
+		s.cfg.Logger.Warn("grpc clients cut at shutdown", "after", s.cfg.Drain)
+		s.grpc.Stop()
+		<-drained
+	}
+	s.background.Wait()
+	if served != nil {
+		err = <-served
+	}
+	if errors.Is(err, grpc.ErrServerStopped) {
+		err = nil
+	}
+	return err
+}
