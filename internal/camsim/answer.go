@@ -134,7 +134,7 @@ func (c *conn) setup(h *Handle, b *Behaviour, req *request, track int) *response
 		return &response{status: 455}
 	}
 	for _, offer := range strings.Split(req.header.Get("Transport"), ",") {
-		o, text, err := c.transport(b, offer, track)
+		o, text, err := c.transport(h, b, offer, track)
 		if err != nil {
 			continue
 		}
@@ -153,16 +153,14 @@ var errTransport = errors.New("transport not offered")
 
 // transport reads one offer of a Transport header (RFC 2326, 12.39) and returns
 // where the track goes and the answer's text.
-func (c *conn) transport(b *Behaviour, offer string, track int) (*outlet, string, error) {
+func (c *conn) transport(h *Handle, b *Behaviour, offer string, track int) (*outlet, string, error) {
 	fields := strings.Split(strings.TrimSpace(offer), ";")
 	param := map[string]string{}
 	for _, f := range fields[1:] {
 		key, value, _ := strings.Cut(strings.TrimSpace(f), "=")
 		param[strings.ToLower(key)] = value
 	}
-	if _, multicast := param["multicast"]; multicast {
-		return nil, "", errTransport
-	}
+	_, multicast := param["multicast"]
 	switch strings.ToUpper(fields[0]) {
 	case "RTP/AVP/TCP":
 		if b.NoTCP {
@@ -178,8 +176,11 @@ func (c *conn) transport(b *Behaviour, offer string, track int) (*outlet, string
 		return &outlet{channels: [2]byte{byte(first), byte(second)}},
 			fmt.Sprintf("RTP/AVP/TCP;unicast;interleaved=%d-%d", first, second), nil
 	case "RTP/AVP", "RTP/AVP/UDP":
+		if multicast && !b.NoMulticast {
+			return c.multicast(h, track)
+		}
 		first, second, err := pair(param["client_port"])
-		if b.NoUDP || err != nil || first == 0 || second == 0 {
+		if b.NoUDP || multicast || err != nil || first == 0 || second == 0 {
 			return nil, "", errTransport
 		}
 		if err := c.server.udp.open(c.server.addr.IP, &c.server.wg); err != nil {

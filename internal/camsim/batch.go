@@ -13,7 +13,7 @@ const (
 
 // batch is all that leaves at one moment: packets in one buffer, each with an
 // interleaved header in front for the usual channels. It is shared by all
-// viewers, so nothing in it changes once it is sent.
+// viewers, so its bytes never change once it is sent.
 type batch struct {
 	buf     []byte
 	packets []placed
@@ -24,6 +24,7 @@ type placed struct {
 	start, end int
 	track      int
 	control    bool
+	onAir      bool // sent by multicast already
 }
 
 // channel is the packet's usual interleaved channel.

@@ -24,7 +24,8 @@ type Behaviour struct {
 	BareChallenge bool           // 401 answers carry no WWW-Authenticate
 	StaleAfter    int            // a nonce is stale after this many requests (0 = never)
 	NoTCP, NoUDP  bool           // 461 to SETUP with that transport
-	UDPSilent     bool           // answer SETUP for UDP and send nothing over it
+	NoMulticast   bool           // 461 to SETUP with multicast
+	UDPSilent     bool           // answer SETUP for UDP and multicast and send nothing over them
 
 	// Session description.
 

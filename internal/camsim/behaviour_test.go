@@ -36,7 +36,7 @@ func TestAnswers(t *testing.T) {
 	}
 	h.Set(func(b *Behaviour) { *b = Behaviour{NoTCP: true} })
 	c.do(461, "SETUP", c.url+"/trackID=0", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
-	h.Set(func(b *Behaviour) { *b = Behaviour{NoUDP: true} })
+	h.Set(func(b *Behaviour) { *b = Behaviour{NoUDP: true, NoMulticast: true} })
 	c.do(461, "SETUP", c.url+"/trackID=0", "Transport: RTP/AVP;unicast;client_port=5000-5001")
 	c.do(461, "SETUP", c.url+"/trackID=0", "Transport: RTP/AVP;multicast")
 	a := c.do(200, "SETUP", c.url+"/trackID=0", "Transport: RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;unicast;interleaved=6-7")

@@ -62,6 +62,7 @@ type Handle struct {
 	born   time.Time
 	base   uint32 // RTP timestamp at born
 	ssrc   [2]uint32
+	group  group
 
 	mu        sync.Mutex
 	behaviour Behaviour
@@ -101,7 +102,7 @@ func newHandle(s *Server, path string, c Camera) (*Handle, error) {
 		return nil, err
 	}
 	return &Handle{
-		server: s, path: path, cfg: c, born: time.Now(), base: rand.Uint32(),
+		server: s, path: path, cfg: c, born: time.Now(), base: rand.Uint32(), group: newGroup(),
 		ssrc:      [2]uint32{rand.Uint32() | 1, rand.Uint32() | 1},
 		sequence:  [2]uint16{uint16(rand.Uint32()), uint16(rand.Uint32())},
 		behaviour: c.Behaviour.clone(),

@@ -58,6 +58,50 @@ func TestUDP(t *testing.T) {
 	}
 }
 
+// Two viewers of one group get every packet once.
+func TestMulticast(t *testing.T) {
+	s := start(t, Config{})
+	h := add(t, s, "cam", Camera{Clip: load(t, "h264_change_a"), FPS: 100})
+	loopback, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Skip("no interface lo to receive multicast on")
+	}
+	first, second := dial(t, h), dial(t, h)
+	var group net.UDPAddr
+	for _, c := range []*client{first, second} {
+		a := c.do(200, "SETUP", c.url+"/trackID=0", "Transport: RTP/AVP;multicast")
+		where, ok := strings.CutPrefix(a.header.Get("Transport"), "RTP/AVP;multicast;destination=")
+		address, ports, _ := strings.Cut(where, ";")
+		group.IP = net.ParseIP(address)
+		if _, err := fmt.Sscanf(ports, "port=%d-", &group.Port); !ok || err != nil || !group.IP.IsMulticast() {
+			t.Fatalf("transport %q: %v", a.header.Get("Transport"), err)
+		}
+	}
+	conn, err := net.ListenMulticastUDP("udp4", loopback, &group)
+	if err != nil {
+		t.Skipf("this machine cannot receive multicast on loopback: %v", err)
+	}
+	defer conn.Close()
+	first.do(200, "PLAY", first.url)
+	second.do(200, "PLAY", second.url)
+	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 2048)
+	var last rtpPacket
+	for i := range 50 {
+		n, err := conn.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := parseRTP(t, buf[:n])
+		if i > 0 && p.sequence != last.sequence+1 {
+			t.Fatalf("sequence number %d after %d", p.sequence, last.sequence)
+		}
+		last = p
+	}
+}
+
 func TestUDPSilent(t *testing.T) {
 	s := start(t, Config{})
 	h := add(t, s, "cam", Camera{Clip: load(t, "h264_change_a"), FPS: 100, Behaviour: Behaviour{UDPSilent: true}})

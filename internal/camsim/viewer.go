@@ -9,9 +9,10 @@ import (
 
 // outlet is where one track of a session goes.
 type outlet struct {
-	udp      bool
-	channels [2]byte           // of RTP and RTCP, interleaved
-	peers    [2]netip.AddrPort // of RTP and RTCP, over UDP
+	udp       bool
+	multicast bool              // udp, but one packet for all viewers
+	channels  [2]byte           // of RTP and RTCP, interleaved
+	peers     [2]netip.AddrPort // of RTP and RTCP, over UDP
 }
 
 // viewer is one session. Its tracks do not change once it plays.
@@ -80,11 +81,12 @@ func (v *viewer) send(b *batch, silentUDP bool) (sent int, overflow bool) {
 	data := b.buf
 	if !v.takesAll(b) {
 		data = nil
-		for _, p := range b.packets {
+		for i, p := range b.packets {
 			o := v.tracks[p.track]
 			switch {
-			case o == nil || o.udp && silentUDP:
+			case o == nil || o.udp && silentUDP || o.multicast && p.onAir:
 			case o.udp:
+				b.packets[i].onAir = p.onAir || o.multicast
 				body := b.buf[p.start+interleavedHeader : p.end]
 				v.conn.server.udp.send(p.control, body, o.peers[kind(p.control)])
 				sent += len(body)
