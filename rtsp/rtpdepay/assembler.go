@@ -52,6 +52,7 @@ type assembler struct {
 	open    bool // between begin and end
 	started bool // its header has been acted upon
 	keep    bool // it goes to the buffer
+	pieces  bool // it comes in fragments, so others may hide in it
 	class   class
 	header  [2]byte
 	small   [minSliceHead]byte // its first bytes while too few to act upon
@@ -97,6 +98,7 @@ func (a *assembler) whole(b []byte) {
 			continue // a stray byte
 		}
 		a.begin(unit[:n])
+		a.pieces = false
 		a.more(unit[n:])
 		a.close()
 	}
@@ -106,7 +108,7 @@ func (a *assembler) whole(b []byte) {
 // here: no packet is missing, so all its bytes are there.
 func (a *assembler) begin(header []byte) {
 	a.end()
-	a.open, a.started, a.keep, a.smallN = true, false, false, 0
+	a.open, a.started, a.keep, a.smallN, a.pieces = true, false, false, 0, true
 	copy(a.header[:], header)
 }
 
@@ -174,8 +176,13 @@ func (a *assembler) close() {
 	}
 	unit := a.buf.bytes()[a.nalAt:]
 	a.buf.truncate(a.nalAt + len(nal.Trim(unit)))
-	if a.class != classSet && a.class != classPrefix {
+	switch a.class {
+	case classNone, classPrivate:
+		a.buf.truncate(a.nalAt)
 		return
+	case classSlice, classSuffix:
+		return
+	case classSet, classPrefix:
 	}
 	unit = a.buf.bytes()[a.nalAt:]
 	p := prefixNAL{from: a.nalAt, to: a.buf.len(), class: a.class}
@@ -222,11 +229,13 @@ func (a *assembler) start(b []byte) {
 	header := a.header[:a.syn.headerLen()]
 	a.class = a.syn.classify(header)
 	switch a.class {
-	case classNone:
-		return
-	case classPrivate:
-		a.stats.ignored.Add(1)
-		return
+	case classNone, classPrivate:
+		if a.class == classPrivate {
+			a.stats.ignored.Add(1)
+		}
+		if a.keep = a.pieces; !a.keep {
+			return
+		}
 	case classSlice:
 		if !a.slice(header, b) {
 			return
@@ -272,7 +281,7 @@ func (a *assembler) slice(header, body []byte) bool {
 	case begins:
 		if a.cur.picture {
 			if !a.cur.tainted {
-				a.markers.ended(a.cur.marked)
+				a.markers.ended(a.cur.marked, a.cur.random)
 			}
 			a.deliver()
 		}
@@ -342,7 +351,7 @@ func (a *assembler) restart() {
 		a.stats.tainted.Add(1)
 	}
 	a.cur, a.byMarker = unit{}, false
-	a.markers.right = 0
+	a.markers.reset()
 	a.leads, a.gradual = leadSkipper{}, gradual{}
 }
 

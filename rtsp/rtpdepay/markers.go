@@ -10,25 +10,31 @@ const markerTrust = 3
 // unit that is closed by it is delivered a picture earlier than one closed by the
 // start of the next. But cameras set it on every NAL unit, never, or on SEI and
 // parameter sets. So the bit is first watched, while units are closed by what
-// follows them. After three pictures whose end it told right it is believed, and
-// after one lie never again. The lie that comes to light when the unit is out
+// follows them. After three pictures in a row whose end it told right, one of them
+// for random access (those have the most slices), it is believed; after one lie
+// never again. The lie that comes to light when the unit is out
 // already counts as a loss: the receiver waits for a random-access point.
 
 // markers is what a stream has shown of its marker bits.
 type markers struct {
 	right int
+	key   bool // a random-access picture was among them
 	liar  bool
 }
 
-func (m *markers) trusted() bool { return !m.liar && m.right >= markerTrust }
+func (m *markers) trusted() bool { return !m.liar && m.key && m.right >= markerTrust }
 
-// ended notes that a picture was over, and whether its last packet was marked.
-func (m *markers) ended(marked bool) {
-	if marked {
-		m.right++
-	} else {
-		m.right = 0
+// ended notes that a picture was over, whether its last packet was marked, and
+// whether it was one for random access.
+func (m *markers) ended(marked, key bool) {
+	if !marked {
+		m.reset()
+		return
 	}
+	m.right++
+	m.key = m.key || key
 }
+
+func (m *markers) reset() { m.right, m.key = 0, false }
 
 func (m *markers) lied() { *m = markers{liar: true} }

@@ -90,7 +90,7 @@ func (d *mjpeg) push(pkt *rtp.Packet, received time.Time) error {
 func (d *mjpeg) finish(pkt *rtp.Packet, h jpegHeader, data []byte, received time.Time) error {
 	var err error
 	if d.open {
-		d.markers.ended(d.marked)
+		d.markers.ended(d.marked, true)
 		err = d.deliver()
 	}
 	d.begin(pkt, h, data, received)
@@ -196,7 +196,7 @@ func (d *mjpeg) restart() {
 	d.lost()
 	d.tables = [256]*quantTables{}
 	d.bigW, d.bigH = 0, 0
-	d.markers.right = 0
+	d.markers.reset()
 }
 
 func (d *mjpeg) deliver() error {
