@@ -1,0 +1,352 @@
+package rtsp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+
+	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/rtsp/rtpdepay"
+)
+
+// userAgent is what cameras show in their logs.
+const userAgent = "Frameport"
+
+// never stands for the library's own timeouts. It counts media and keepalive
+// answers alike, and for multicast measures from 1970 until the first packet; the
+// watchdogs in watch.go and the deadlines of link do that work.
+const never = time.Duration(math.MaxInt64 / 2)
+
+// udpReceiveBuffer is asked for, not insisted on: a key frame of a 4K camera
+// comes as one burst of half a megabyte.
+const udpReceiveBuffer = 1 << 20
+
+// attempt is one connection with one transport.
+type attempt struct {
+	src      *Source
+	run      *runState
+	url      URL
+	protocol Transport
+	sink     func(*media.AccessUnit) error
+
+	client *gortsplib.Client
+	link   atomic.Pointer[link]
+	ending atomic.Bool
+	closed sync.Once
+
+	// These belong to the goroutine of the session until the library's call
+	// returns, and to Run's goroutine from then on.
+	now        exchange
+	login      outcome
+	loginDone  func(outcome)
+	opaque     string
+	redirected bool
+	location   string
+	retryAfter time.Duration
+	track      *videoTrack
+	aggregate  *url.URL
+	control    *url.URL
+
+	playing   atomic.Bool
+	keepalive atomic.Int64 // when the last one was sent, Unix nanoseconds
+	failed    chan struct{}
+
+	mu      sync.Mutex
+	failure error // the first one reported
+
+	// receive.go
+	begun      time.Time // PLAY was sent
+	over       atomic.Bool
+	heard      atomic.Int64 // last RTP or RTCP packet, since begun; 0 = none
+	lastRTP    atomic.Int64 // last RTP packet, since begun; 0 = none
+	gap        atomic.Int64 // usual longest distance of units
+	unreadable atomic.Uint64
+	emit       func(*media.AccessUnit) error
+	stream     atomic.Pointer[rtpdepay.Stream]
+	format     *videoFormat
+	lastUnit   time.Time
+	ssrc       atomic.Uint32
+	clock      clockPointer
+}
+
+// switchTransport asks for another attempt with another transport.
+type switchTransport struct {
+	to  Transport
+	why error // what to report when that is not allowed
+}
+
+func (e *switchTransport) Error() string { return e.why.Error() }
+
+// redirect asks for another attempt at another place.
+type redirect struct{ location string }
+
+func (*redirect) Error() string { return "redirected" }
+
+// sinkError carries an error of the sink past the classification.
+type sinkError struct{ err error }
+
+func (e *sinkError) Error() string { return e.err.Error() }
+
+func newAttempt(s *Source, run *runState, u URL, p Transport, sink func(*media.AccessUnit) error) *attempt {
+	a := &attempt{src: s, run: run, url: u, protocol: p, sink: sink, failed: make(chan struct{}, 1)}
+	a.emit = a.deliver
+	return a
+}
+
+// fail reports what ends the attempt; the first report counts.
+func (a *attempt) fail(err error) {
+	a.mu.Lock()
+	if a.failure == nil {
+		a.failure = err
+	}
+	a.mu.Unlock()
+	a.over.Store(true)
+	select {
+	case a.failed <- struct{}{}:
+	default:
+	}
+}
+
+func (a *attempt) failureOr(err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failure != nil {
+		return a.failure
+	}
+	return err
+}
+
+// do makes the attempt and blocks until it has ended and all of it is gone.
+func (a *attempt) do(ctx context.Context) error {
+	defer a.reportLoginEnd()
+	release, err := a.src.cfg.Dials.Acquire(ctx, a.url.Hostname())
+	if err != nil {
+		return err
+	}
+	defer release()
+
+	handshake, cancel := context.WithTimeout(ctx, a.src.cfg.Timeouts.Handshake)
+	defer cancel()
+	if err := a.start(handshake); err != nil {
+		return err
+	}
+	defer a.close()
+	stop := context.AfterFunc(handshake, a.close)
+	err = a.handshake()
+	stop()
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if handshake.Err() != nil {
+			return a.failureOr(fault.New(fault.Unreachable, "handshake", fmt.Errorf(
+				"the camera did not begin to play within %v: check that it is on and not overloaded", a.src.cfg.Timeouts.Handshake)))
+		}
+		return err
+	}
+	release()
+	return a.watch(ctx)
+}
+
+// reportLoginEnd settles a login that was begun and never answered.
+func (a *attempt) reportLoginEnd() { a.reportLogin(loginUnknown) }
+
+func (a *attempt) start(ctx context.Context) error {
+	u := a.url.base(nil)
+	a.client = &gortsplib.Client{
+		Scheme:                u.Scheme,
+		Host:                  u.Host,
+		ReadTimeout:           never,
+		WriteTimeout:          a.src.cfg.Timeouts.Response,
+		InitialUDPReadTimeout: never,
+		UserAgent:             userAgent,
+		AnyPortEnable:         true,
+		DialContext:           a.dial,
+		DialTLSContext:        a.dial,
+		ListenPacket:          listenPacket,
+	}
+	a.client.Protocol = libraryProtocol(a.protocol)
+	a.hook(ctx, a.client)
+	if err := a.client.Start(); err != nil {
+		return fault.New(fault.Protocol, "start", err)
+	}
+	return nil
+}
+
+func libraryProtocol(t Transport) *gortsplib.Protocol {
+	p := gortsplib.ProtocolTCP
+	switch t {
+	case TransportUDP:
+		p = gortsplib.ProtocolUDP
+	case TransportMulticast:
+		p = gortsplib.ProtocolUDPMulticast
+	case TransportTCP, TransportAuto:
+	}
+	return &p
+}
+
+func listenPacket(network, address string) (net.PacketConn, error) {
+	c, err := net.ListenPacket(network, address)
+	if udp, ok := c.(*net.UDPConn); ok {
+		_ = udp.SetReadBuffer(udpReceiveBuffer) // the kernel grants what it allows
+	}
+	return c, err
+}
+
+// close ends the attempt: TEARDOWN within its budget, then everything is
+// released. It may be called again and from any goroutine; all calls return when
+// nothing is left.
+func (a *attempt) close() {
+	a.closed.Do(func() {
+		budget := a.src.cfg.Timeouts.Teardown
+		a.over.Store(true)
+		a.ending.Store(true)
+		if l := a.link.Load(); l != nil {
+			l.beginClose(budget)
+		}
+		forced := make(chan struct{})
+		timer := time.AfterFunc(budget, func() {
+			if l := a.link.Load(); l != nil {
+				l.force()
+			}
+			close(forced)
+		})
+		a.client.Close()
+		a.src.state.connected.Store(false)
+		if !timer.Stop() {
+			<-forced
+		}
+	})
+}
+
+// handshake goes from DESCRIBE to PLAY.
+func (a *attempt) handshake() error {
+	desc, _, err := a.client.Describe(a.url.base(a.src.userinfo()))
+	if err = a.failureOr(err); err != nil {
+		if a.redirected {
+			return &redirect{a.location}
+		}
+		return a.explain("describe", err)
+	}
+	if err := a.chooseTransport(); err != nil {
+		return err
+	}
+	if err := a.setup(desc.Medias[0]); err != nil {
+		return err
+	}
+	for i := range a.track.formats {
+		f := &a.track.formats[i]
+		for _, known := range desc.Medias[0].Formats {
+			if known.PayloadType() == f.payloadType {
+				a.client.OnPacketRTP(desc.Medias[0], known, a.receiver(f))
+			}
+		}
+	}
+	a.client.OnPacketRTCP(desc.Medias[0], a.onRTCP)
+	a.begun = time.Now()
+	if a.track.frameRate > 0 {
+		a.gap.Store(int64(min(float64(time.Second)/a.track.frameRate, float64(maxGap))))
+	}
+	if _, err := a.client.Play(nil); a.failureOr(err) != nil {
+		return a.explain("play", a.failureOr(err))
+	}
+	return a.failureOr(nil)
+}
+
+// chooseTransport decides what can only be known from the description.
+func (a *attempt) chooseTransport() error {
+	if a.protocol == TransportTCP {
+		return nil
+	}
+	if a.url.Secure() && !a.track.secure {
+		return fault.New(fault.Unsupported, "setup", errors.New(
+			"the camera offers no encrypted media over UDP: use transport TCP or AUTO with rtsps"))
+	}
+	if a.protocol == TransportUDP && a.track.formats[0].codec == media.CodecH264 && a.track.formats[0].singleNAL {
+		// whole NAL units in one datagram each do not survive most networks
+		a.src.cfg.Logger.Info("taking TCP instead of UDP", "reason", "H.264 packetization-mode 0")
+		a.protocol = TransportTCP
+		a.client.Protocol = libraryProtocol(a.protocol)
+	}
+	return nil
+}
+
+// setup asks for the track, and once more below the request's own URL when the
+// camera does not know the one its description leads to.
+func (a *attempt) setup(m *description.Media) error {
+	at := (*base.URL)(a.aggregate).Clone()
+	at.User = a.src.userinfo()
+	_, err := a.client.Setup(at, m, 0, 0)
+	if a.failureOr(nil) == nil && isLost(err) {
+		own := a.url.base(a.src.userinfo())
+		if other, e := resolve((*url.URL)(a.url.base(nil)), a.track.control); e == nil && other.String() != a.control.String() {
+			m.Control = other.String()
+			_, err = a.client.Setup(own, m, 0, 0)
+		}
+	}
+	if err = a.failureOr(err); err == nil {
+		return nil
+	}
+	fail := a.explain("setup", err)
+	switch a.protocol {
+	case TransportUDP, TransportMulticast:
+		if isRefusal(err) || errors.As(err, &liberrors.ErrClientServerRequestedTCP{}) {
+			return &switchTransport{TransportTCP, fail}
+		}
+	case TransportTCP:
+		if isRefusal(err) || errors.As(err, &liberrors.ErrClientServerRequestedUDP{}) {
+			return &switchTransport{TransportUDP, fail}
+		}
+	case TransportAuto: // an attempt never has it
+	}
+	return fail
+}
+
+func statusOf(err error) base.StatusCode {
+	e, _ := errors.AsType[liberrors.ErrClientBadStatusCode](err)
+	return e.Code
+}
+
+// isLost reports whether the camera did not find the track.
+func isLost(err error) bool {
+	switch statusOf(err) {
+	case base.StatusNotFound, base.StatusBadRequest, base.StatusSessionNotFound:
+		return true
+	default:
+		return false
+	}
+}
+
+// isRefusal reports whether the camera refuses the transport.
+func isRefusal(err error) bool {
+	switch statusOf(err) {
+	case base.StatusUnsupportedTransport, base.StatusNotAcceptable, base.StatusAggregateOperationNotAllowed:
+		return true
+	default:
+		return false
+	}
+}
+
+// explain classifies an error and adds what the camera said about waiting.
+func (a *attempt) explain(op string, err error) error {
+	if e, ok := errors.AsType[*sinkError](err); ok {
+		return e
+	}
+	e := classify(op, err)
+	if e.RetryAfter == 0 {
+		e.RetryAfter = a.retryAfter
+	}
+	return e
+}

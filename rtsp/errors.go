@@ -1,0 +1,190 @@
+package rtsp
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+
+	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/secret"
+)
+
+const maxErrorText = 300
+
+// scrubber removes a camera's credentials from texts that were written by others:
+// the library, the resolver, the camera.
+type scrubber struct{ replacer *strings.Replacer }
+
+func newScrubber(username string, password secret.String) scrubber {
+	plain := password.Reveal()
+	if plain == "" {
+		return scrubber{strings.NewReplacer()}
+	}
+	pair := url.UserPassword(username, plain).String()
+	_, escaped, _ := strings.Cut(pair, ":")
+	var pairs []string
+	for _, s := range []string{
+		base64.StdEncoding.EncodeToString([]byte(username + ":" + plain)),
+		escaped, url.QueryEscape(plain), url.PathEscape(plain), plain,
+	} {
+		// replacing every "a" of a one-letter password would print it, by its absence
+		if len(s) >= 3 {
+			pairs = append(pairs, s, "***")
+		}
+	}
+	return scrubber{strings.NewReplacer(pairs...)}
+}
+
+func (s scrubber) text(t string) string {
+	return clean(maskUserinfo(s.replacer.Replace(t)), maxErrorText)
+}
+
+// maskUserinfo replaces what stands between "://" and the last "@" before the next
+// slash or space.
+func maskUserinfo(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(s, "://")
+		if i < 0 {
+			break
+		}
+		i += len("://")
+		b.WriteString(s[:i])
+		s = s[i:]
+		end := strings.IndexAny(s, "/ \t\r\n")
+		if end < 0 {
+			end = len(s)
+		}
+		if at := strings.LastIndexByte(s[:end], '@'); at >= 0 {
+			b.WriteString("***")
+			s = s[at:]
+		}
+	}
+	b.WriteString(s)
+	return b.String()
+}
+
+// error returns err as it is when its text is harmless, so that errors.Is goes on
+// working, and otherwise the scrubbed text without the cause.
+func (s scrubber) error(err error) error {
+	before := err.Error()
+	if after := s.text(before); after != before {
+		return errors.New(after)
+	}
+	return err
+}
+
+// clean makes text that came from a camera fit for a log line.
+func clean(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) <= limit {
+		return s
+	}
+	s = s[:limit]
+	for len(s) > 0 && !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return s + "..."
+}
+
+// classify turns an error of the library, the network or TLS into a fault.
+func classify(op string, err error) *fault.Error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[liberrors.ErrClientBadStatusCode](err); ok {
+		return ofStatus(op, e.Code, e.Message)
+	}
+	if e := ofTLS(op, err); e != nil {
+		return e
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return fault.New(fault.Unreachable, op, fmt.Errorf("the camera does not answer in time: check that it is on and reachable (%w)", err))
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fault.New(fault.Unreachable, op, fmt.Errorf("the connection is refused: check the port, and that RTSP is enabled on the camera (%w)", err))
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return fault.New(fault.Unreachable, op, fmt.Errorf("the host name does not resolve: check its spelling and the name server (%w)", dns))
+	}
+	if isNetwork(err) {
+		return fault.New(fault.Unreachable, op, fmt.Errorf("the connection is lost (%w)", err))
+	}
+	if _, ok := errors.AsType[liberrors.ErrClientAuthSetup](err); ok {
+		return fault.New(fault.Auth, op, fmt.Errorf("the camera asks for a login in no way that is known here (%w)", err))
+	}
+	return fault.New(fault.Protocol, op, fmt.Errorf("the camera's answer can't be understood (%w)", err))
+}
+
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+func isNetwork(err error) bool {
+	for _, known := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe, liberrors.ErrClientTerminated{}} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[syscall.Errno](err)
+	return ok
+}
+
+func ofTLS(op string, err error) *fault.Error {
+	if e, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return fault.New(fault.Protocol, op, fmt.Errorf("the camera does not speak TLS on this port: use rtsp:// or another port (%w)", e))
+	}
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	if verification || unknown {
+		return fault.New(fault.Policy, op, fmt.Errorf("the camera's certificate is not trusted: install a valid one, pin it (tls mode PIN) or accept any (INSECURE) (%w)", err))
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return fault.New(fault.Protocol, op, fmt.Errorf("the TLS handshake fails (%w)", err))
+	}
+	return nil
+}
+
+// ofStatus classifies an RTSP status that ends an attempt.
+func ofStatus(op string, code base.StatusCode, message string) *fault.Error {
+	status := fmt.Errorf("status %d %s", code, clean(message, 80))
+	switch code {
+	case base.StatusUnauthorized:
+		return fault.New(fault.Auth, op, fmt.Errorf("the camera asks for a login: set user name and password (%w)", status))
+	case base.StatusForbidden:
+		return fault.New(fault.Auth, op, fmt.Errorf("the camera forbids this to the user: check the user's rights on the camera (%w)", status))
+	case base.StatusNotFound, base.StatusGone, base.StatusSessionNotFound:
+		return fault.New(fault.NotFound, op, fmt.Errorf("the camera has no such stream: check the path of the URL (%w)", status))
+	case base.StatusNotEnoughBandwidth, base.StatusServiceUnavailable:
+		return fault.New(fault.Busy, op, fmt.Errorf("the camera has no session left: close other viewers or raise its limit (%w)", status))
+	case base.StatusUnsupportedTransport, base.StatusNotAcceptable, base.StatusAggregateOperationNotAllowed:
+		return fault.New(fault.Unsupported, op, fmt.Errorf("the camera refuses this transport: set transport to AUTO or to another one (%w)", status))
+	case base.StatusUnsupportedMediaType, base.StatusOptionNotSupported:
+		return fault.New(fault.Unsupported, op, fmt.Errorf("the camera can't deliver this stream (%w)", status))
+	default:
+		return fault.New(fault.Protocol, op, fmt.Errorf("the camera answers with an error (%w)", status))
+	}
+}

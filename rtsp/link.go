@@ -1,0 +1,105 @@
+package rtsp
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// link is one connection to a camera, as the library sees it. It closes the way
+// cameras need: TEARDOWN is written, and the connection stays open until the
+// camera has answered or the budget is spent. Closing at once, with media still
+// in the receive buffer, would send a reset that can overtake the TEARDOWN, and
+// the camera would keep the session until its own timeout (one more viewer than
+// it allows).
+type link struct {
+	net.Conn          // TCP, or TLS over it
+	raw      net.Conn // the TCP connection
+
+	closing  atomic.Int64 // deadline for closing, Unix nanoseconds; 0 = open
+	teardown atomic.Bool  // TEARDOWN has been sent
+	broken   atomic.Bool  // reading or writing has failed
+	reading  sync.Mutex   // held while the library reads
+	closed   sync.Once
+}
+
+// Read implements io.Reader for the library.
+func (l *link) Read(p []byte) (int, error) {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	if l.closing.Load() != 0 {
+		return 0, io.EOF
+	}
+	n, err := l.Conn.Read(p)
+	if err != nil && l.closing.Load() == 0 {
+		l.broken.Store(true)
+	}
+	return n, err
+}
+
+// Write implements io.Writer for the library.
+func (l *link) Write(p []byte) (int, error) {
+	n, err := l.Conn.Write(p)
+	if err != nil {
+		l.broken.Store(true)
+	}
+	return n, err
+}
+
+// SetWriteDeadline never lets a write outlive the closing budget.
+func (l *link) SetWriteDeadline(t time.Time) error {
+	if end := l.closing.Load(); end != 0 {
+		t = time.Unix(0, end)
+	}
+	return l.Conn.SetWriteDeadline(t)
+}
+
+// beginClose starts the budget. From now on the library reads an end of file.
+func (l *link) beginClose(budget time.Duration) {
+	end := time.Now().Add(budget)
+	if l.closing.CompareAndSwap(0, end.UnixNano()) {
+		_ = l.Conn.SetReadDeadline(time.Now()) // wakes a reader
+		_ = l.Conn.SetWriteDeadline(end)
+	}
+}
+
+// force ends everything at once.
+func (l *link) force() { _ = l.raw.Close() }
+
+// Close implements io.Closer for the library.
+func (l *link) Close() error {
+	l.closed.Do(func() {
+		l.beginClose(0)
+		_ = l.Conn.SetReadDeadline(time.Now())
+		l.reading.Lock()
+		defer l.reading.Unlock()
+		if l.teardown.Load() && !l.broken.Load() {
+			l.drain()
+		}
+		_ = l.Conn.Close()
+		_ = l.raw.Close()
+	})
+	return nil
+}
+
+// drain discards what the camera still sends until it answers or hangs up.
+func (l *link) drain() {
+	if l.Conn.SetReadDeadline(time.Unix(0, l.closing.Load())) != nil {
+		return
+	}
+	answer := []byte("RTSP/1.")
+	buf := make([]byte, 4096)
+	kept := 0
+	for {
+		n, err := l.Conn.Read(buf[kept:])
+		if bytes.Contains(buf[:kept+n], answer) || err != nil {
+			return
+		}
+		tail := min(kept+n, len(answer)-1)
+		copy(buf, buf[kept+n-tail:kept+n])
+		kept = tail
+	}
+}
