@@ -119,7 +119,9 @@ func (c *conn) describe(h *Handle, b *Behaviour, req *request) *response {
 		return resp
 	}
 	resp := &response{status: 200}
-	resp.add("Content-Base: %s/", strings.TrimSuffix(req.url.Redacted(), "/"))
+	base := *req.url
+	base.User = nil // some clients leave the password in
+	resp.add("Content-Base: %s/", strings.TrimSuffix(base.String(), "/"))
 	resp.add("Content-Type: application/sdp")
 	host := c.server.addr.IP.String()
 	resp.body = sdp(host, h.clip(b), h.cfg.FPS, h.cfg.Audio, b)

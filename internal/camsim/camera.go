@@ -34,7 +34,8 @@ type Sent struct {
 	Key       bool      // decoding can begin here
 	Index     uint64    // pictures sent before this one since the camera was added
 	Timestamp uint32    // of RTP
-	Time      time.Time // when it was due; the sender reports count in this clock
+	Time      time.Time // when it was due, the time the sender reports give it
+	Left      time.Time // when it went to the network, a little later
 }
 
 // Stats are one camera's counters.

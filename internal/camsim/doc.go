@@ -15,6 +15,11 @@
 // which [Sent] says a picture left. A camera begins its clip anew whenever its
 // first viewer plays; later viewers join wherever it is.
 //
+// # Sessions
+//
+// A connection holds at most one session, which ends with it, by TEARDOWN, or when
+// nothing at all came over the connection for the camera's timeout.
+//
 // # Goroutines
 //
 // One per server to accept, one per connection to read and, once it plays over

@@ -28,13 +28,13 @@ type request struct {
 
 // path returns the request's path without its track, and the track's number or -1.
 func (r *request) path() (path string, track int) {
-	path = strings.TrimSuffix(r.url.Path, "/")
+	path = strings.TrimRight(r.url.Path, "/")
 	if at := strings.LastIndex(path, "/trackID="); at >= 0 {
 		n, err := strconv.Atoi(path[at+len("/trackID="):])
 		if err != nil {
 			n = -1
 		}
-		return path[:at], n
+		return strings.TrimRight(path[:at], "/"), n
 	}
 	return path, -1
 }

@@ -86,3 +86,13 @@ func TestHugeSPS(t *testing.T) {
 		}
 	}
 }
+
+func TestDescriptionHidesThePassword(t *testing.T) {
+	s := start(t, Config{})
+	h := add(t, s, "cam", Camera{Clip: load(t, "color_red")})
+	c := dial(t, h)
+	a := c.do(200, "DESCRIBE", strings.Replace(h.URL(), "rtsp://", "rtsp://admin:s3cret@", 1))
+	if base := a.header.Get("Content-Base"); base != h.URL()+"/" {
+		t.Errorf("base %q", base)
+	}
+}

@@ -141,7 +141,7 @@ func (s *stream) fill(out *batch, b *Behaviour, packets []packet, unit int, due 
 	}
 	sent := Sent{
 		Camera: s.clip.Camera, Frame: u.Frame, Key: u.Key, Index: h.stats.Units,
-		Timestamp: stamp, Time: due,
+		Timestamp: stamp, Time: due, Left: time.Now(),
 	}
 	h.stats.Units++
 	h.stats.Last = sent

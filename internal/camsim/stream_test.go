@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/frameport/frameport/internal/testvideo"
 	"github.com/frameport/frameport/media"
@@ -184,6 +185,9 @@ func TestTimestampsFollowTheClock(t *testing.T) {
 	defer mu.Unlock()
 	if told[0].Timestamp != first[0] || told[29].Timestamp != first[29] || told[29].Frame != 29%len(clip.Units) {
 		t.Errorf("OnSend told %+v and %+v for %v", told[0], told[29], first)
+	}
+	if late := told[0].Left.Sub(told[0].Time); late < 0 || late > maxLate+time.Second {
+		t.Errorf("left %v after it was due", late)
 	}
 	// RFC 3550, 4: seconds since 1900 in 32.32 bits.
 	ntpTime := float64(binary.BigEndian.Uint64(report[8:])) / (1 << 32)

@@ -86,7 +86,8 @@ func readBarcode(luma []byte, w, h, pitch int) (camera, frame int, err error) {
 	// The picture may have been scaled, so its bar is h/15 lines high, whatever
 	// the minimum of the original was.
 	top, bottom := h/60, max(h/60+1, h/20)
-	if w < 2*barBlocks || h < 16 || pitch < w || len(luma) < (bottom-1)*pitch+w {
+	const limit = 1 << 16 // of any picture: nothing below can overflow
+	if w < 2*barBlocks || h < 16 || pitch < w || h > limit || pitch > limit || len(luma) < (bottom-1)*pitch+w {
 		return 0, 0, ErrNoBarcode
 	}
 	var level [barBlocks]int
