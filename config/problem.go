@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -51,6 +52,11 @@ func (p *Problems) Error() string {
 // Add notes a problem; format and args make its text.
 func (p *Problems) Add(field, reason, format string, args ...any) {
 	p.List = append(p.List, Problem{field, reason, fmt.Sprintf(format, args...)})
+}
+
+// About reports whether there is a problem with field.
+func (p *Problems) About(field string) bool {
+	return slices.ContainsFunc(p.List, func(q Problem) bool { return q.Field == field })
 }
 
 // ErrorOrNil returns p as an error when it holds a problem, and nil otherwise.

@@ -8,11 +8,16 @@ import "sync/atomic"
 type Account struct {
 	frames atomic.Int64
 	bytes  atomic.Int64
+	total  *Account // also booked there; nil = none
 }
+
+// Sub returns a new account whose bookings are booked in a as well, so that a part
+// (one camera) and the whole (the worker) can both be read.
+func (a *Account) Sub() *Account { return &Account{total: a} }
 
 // Book adds frames and bytes; negative numbers take them off.
 func (a *Account) Book(frames, bytes int64) {
-	if a != nil {
+	for ; a != nil; a = a.total {
 		a.frames.Add(frames)
 		a.bytes.Add(bytes)
 	}

@@ -1,0 +1,221 @@
+package camera
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/rtsp"
+)
+
+// errRespecified cancels an attempt whose address, login or transport is out of date.
+var errRespecified = errors.New("specification changed")
+
+// tools are what every camera of a manager is built with.
+type tools struct {
+	newSource  func(config.Camera, *slog.Logger) (Source, error)
+	newDecoder NewDecoder
+	newRetry   func() retrier
+	buffers    *buffers
+	changed    func() uint64
+}
+
+// camera is one camera's life. Its methods may be called from any goroutine.
+type camera struct {
+	id      string
+	added   time.Time
+	log     *slog.Logger
+	tools   tools
+	ring    *frame.Ring
+	account *frame.Account
+	health  *health
+	totals  totals
+	units   meter
+	frames  meter
+	policy  atomic.Pointer[policy]
+	pipe    atomic.Pointer[pipeline]
+	refusal atomic.Pointer[refusal]
+	wake    chan struct{}   // has room for one: don't wait for the next attempt
+	after   <-chan struct{} // the camera of this id that was removed before is gone; nil = none
+	done    chan struct{}   // closed when nothing of the camera runs any more
+
+	// of the supervisor and, while it runs an attempt, the source's goroutine
+	intake    intake
+	publisher *publisher // of the decode goroutine
+
+	mu       sync.Mutex
+	spec     config.Camera
+	invalid  error // why spec can't be used; nil = it can
+	changes  int   // of the connection's part of spec
+	cancel   context.CancelCauseFunc
+	attempt  context.CancelCauseFunc // of the running attempt; nil between two
+	stopped  error                   // why the camera ends; nil = it goes on
+	decoders sync.WaitGroup
+	lastDone <-chan struct{} // of the last pipeline
+	source   Source
+	sourceOf int          // the number of the connection that source is for
+	earlier  sourceTotals // of the sources before
+	format   *media.Format
+	backend  BackendInfo
+}
+
+// refusal is a format that can't be decoded, and why.
+type refusal struct {
+	format *media.Format
+	fault  *fault.Error
+}
+
+// sourceTotals are the counters of a source that outlive it.
+type sourceTotals struct{ packets, lost, bytes, dropped uint64 }
+
+func totalsOf(s rtsp.Stats) sourceTotals {
+	return sourceTotals{s.Packets, s.Depay.PacketsLost, s.Bytes, s.Depay.DroppedUnits}
+}
+
+func (t sourceTotals) plus(o sourceTotals) sourceTotals {
+	return sourceTotals{t.packets + o.packets, t.lost + o.lost, t.bytes + o.bytes, t.dropped + o.dropped}
+}
+
+// newCamera builds a camera; invalid says why its specification can't be used.
+func newCamera(id string, spec config.Camera, invalid error, added time.Time, log *slog.Logger, account *frame.Account, t tools) *camera {
+	c := &camera{
+		id: id, added: added, log: log.With("camera", id), tools: t,
+		ring: frame.NewRing(ringSize(spec)), account: account.Sub(),
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		spec: spec, invalid: invalid,
+	}
+	c.health = newHealth(c.log, t.changed)
+	c.policy.Store(policyOf(spec))
+	c.publisher = &publisher{ring: c.ring, totals: &c.totals, rate: &c.frames, published: c.health.flowing}
+	c.intake = intake{
+		policy: &c.policy, totals: &c.totals, rate: &c.units, health: c.health,
+		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused,
+	}
+	return c
+}
+
+// ringSize keeps one frame at most while nothing is decoded.
+func ringSize(spec config.Camera) int {
+	if spec.Decode.Mode == config.DecodeNone {
+		return 1
+	}
+	return spec.Frame.RingSize
+}
+
+// apply puts a specification in force.
+func (c *camera) apply(spec config.Camera) {
+	c.mu.Lock()
+	old := c.spec
+	reconnect := c.invalid != nil || !old.SameConnection(spec)
+	c.spec, c.invalid = spec, nil
+	before, p := c.policy.Load(), policyOf(spec)
+	c.policy.Store(p)
+	if reconnect {
+		c.changes++
+		if c.attempt != nil {
+			c.attempt(errRespecified)
+		}
+	}
+	if !p.decodes() || !p.sameDecoder(before) {
+		c.retireLocked()
+	}
+	c.mu.Unlock()
+	c.ring.Resize(ringSize(spec))
+	c.refusal.Store(nil)
+	c.health.touch()
+	// Another policy may be what a stream that can't be decoded was waiting for.
+	if reconnect || *p != *before {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// specification returns what is in force, with the number of its connection.
+func (c *camera) specification() (spec config.Camera, changes int, invalid error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spec, c.changes, c.invalid
+}
+
+// retireLocked ends the running pipeline. c.mu is held.
+func (c *camera) retireLocked() {
+	if p := c.pipe.Swap(nil); p != nil {
+		p.queue.stop()
+		c.lastDone = p.done
+		c.backend = BackendInfo{}
+	}
+}
+
+// pipeline returns the running one; the intake starts it with the first unit that
+// is to be decoded. ctx is the camera's, not an attempt's.
+func (c *camera) pipeline(ctx context.Context) *pipeline {
+	if p := c.pipe.Load(); p != nil {
+		return p
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped != nil || !c.policy.Load().decodes() {
+		return nil
+	}
+	p := &pipeline{
+		queue: newQueue(c.tools.buffers), policy: &c.policy, publisher: c.publisher,
+		health: c.health, totals: &c.totals, account: c.account, log: c.log,
+		refuse: c.refuse, after: c.lastDone, done: make(chan struct{}), base: time.Now(),
+	}
+	p.create = func(cfg decoder.Config, pol *policy) (decoder.Decoder, error) { return c.create(p, cfg, pol) }
+	c.pipe.Store(p)
+	c.decoders.Go(func() { p.run(ctx) })
+	return p
+}
+
+// create makes a decoder for p and notes what it is.
+func (c *camera) create(p *pipeline, cfg decoder.Config, pol *policy) (decoder.Decoder, error) {
+	dec, info, err := c.tools.newDecoder(cfg, pol.backend)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pipe.Load() == p {
+		c.backend = info
+	}
+	return dec, nil
+}
+
+// refuse notes that f can't be decoded; the next unit ends the attempt with it.
+func (c *camera) refuse(f *media.Format, err *fault.Error) { c.refusal.Store(&refusal{f, err}) }
+
+func (c *camera) refused(f *media.Format) *fault.Error {
+	if r := c.refusal.Load(); r != nil && sameFormat(r.format, f) {
+		return r.fault
+	}
+	return nil
+}
+
+// noteFormat keeps the stream's format for snapshots.
+func (c *camera) noteFormat(f *media.Format) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.format = f
+}
+
+// lostUnits returns how many units were lost on the way, over all sources.
+func (c *camera) lostUnits() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.earlier.dropped
+	if c.source != nil {
+		n += c.source.Stats().Depay.DroppedUnits
+	}
+	return n
+}

@@ -1,0 +1,234 @@
+package camera
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/rtsp/retry"
+)
+
+// ManagerConfig is what a manager is made from.
+type ManagerConfig struct {
+	// NewSource makes the source of a camera; the logger carries its id. It does no
+	// I/O. Limits on logins and on dials at the same time (rtsp.LoginBudget,
+	// rtsp.DialLimiter) are shared by what it closes over.
+	NewSource  func(config.Camera, *slog.Logger) (Source, error)
+	NewDecoder NewDecoder
+	// Store keeps what the API changed; nil = nothing survives a restart.
+	Store Store
+	// Restored is what Store held at the start, Declared what the camera file and
+	// the environment say. See Note: [Who owns a camera] in package config.
+	Restored []config.Record
+	Declared []config.Declared
+	// Account is where all frames are booked; nil = an own one.
+	Account *frame.Account
+	Logger  *slog.Logger // nil = none
+	// MaxCameras bounds Add; 0 = config.DefaultMaxCameras. What is restored and
+	// declared is always taken.
+	MaxCameras int
+}
+
+// Store keeps cameras across restarts; statefile.File is one.
+type Store interface {
+	// Save replaces what is kept. With nil returned it survives a crash. Calls do
+	// not overlap.
+	Save(ctx context.Context, records []config.Record) error
+}
+
+// Manager owns all cameras. Its methods may be called from any goroutine; changes
+// happen one after another.
+type Manager struct {
+	cfg      ManagerConfig
+	log      *slog.Logger
+	tools    tools
+	notifier notifier
+	start    chan struct{} // has room for one: there are cameras to start
+
+	change sync.Mutex // held over a change and its saving; before mu
+
+	mu       sync.Mutex
+	cameras  map[string]*entry
+	leaving  map[string]<-chan struct{} // removed, not gone yet
+	removed  map[string]bool            // declared, but removed through the API
+	declared map[string]bool
+	pending  []*camera // to be started by Run
+	stopping bool
+}
+
+// entry is a camera of the set.
+type entry struct {
+	camera *camera
+	// owned is true when the API added or changed it, so that the store keeps it.
+	owned bool
+}
+
+// NewManager returns a manager with the restored and declared cameras. They are
+// listed at once and start in Run.
+func NewManager(cfg ManagerConfig) *Manager {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Account == nil {
+		cfg.Account = &frame.Account{}
+	}
+	if cfg.MaxCameras <= 0 {
+		cfg.MaxCameras = config.DefaultMaxCameras
+	}
+	m := &Manager{
+		cfg: cfg, log: cfg.Logger, start: make(chan struct{}, 1),
+		cameras: map[string]*entry{}, leaving: map[string]<-chan struct{}{},
+		removed: map[string]bool{}, declared: map[string]bool{},
+	}
+	m.tools = tools{
+		newSource: cfg.NewSource, newDecoder: cfg.NewDecoder, buffers: &buffers{}, changed: m.notifier.changed,
+		newRetry: func() retrier { return retry.New(nil) },
+	}
+	m.restore()
+	return m
+}
+
+// Run runs all cameras until ctx ends, and returns when they are gone. It returns
+// ctx's error and may be called once.
+func (m *Manager) Run(ctx context.Context) error {
+	var cameras sync.WaitGroup
+	for ctx.Err() == nil {
+		m.mu.Lock()
+		pending := m.pending
+		m.pending = nil
+		m.mu.Unlock()
+		for _, c := range pending {
+			cameras.Go(func() { c.run(ctx) })
+		}
+		select {
+		case <-m.start:
+		case <-ctx.Done():
+		}
+	}
+	m.change.Lock() // no change may be saved and then not be in force
+	m.mu.Lock()
+	m.stopping = true
+	pending := m.pending
+	m.pending = nil
+	all := make([]*camera, 0, len(m.cameras))
+	for _, e := range m.cameras {
+		all = append(all, e.camera)
+	}
+	m.mu.Unlock()
+	m.change.Unlock()
+	for _, c := range all {
+		c.stop(ErrStopping)
+	}
+	for _, c := range pending {
+		cameras.Go(func() { c.run(ctx) })
+	}
+	cameras.Wait()
+	return ctx.Err()
+}
+
+// Get returns one camera, or [ErrNotFound].
+func (m *Manager) Get(id string) (Snapshot, error) {
+	f, err := m.Feed(id)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return f.Snapshot(), nil
+}
+
+// List returns all cameras by rising id.
+func (m *Manager) List() []Snapshot {
+	m.mu.Lock()
+	all := make([]*camera, 0, len(m.cameras))
+	for _, e := range m.cameras {
+		all = append(all, e.camera)
+	}
+	m.mu.Unlock()
+	slices.SortFunc(all, func(a, b *camera) int { return strings.Compare(a.id, b.id) })
+	out := make([]Snapshot, len(all))
+	for i, c := range all {
+		out[i] = c.snapshot()
+	}
+	return out
+}
+
+// Feed returns the frames of a camera, or [ErrNotFound].
+func (m *Manager) Feed(id string) (*Feed, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.cameras[id]
+	if e == nil {
+		return nil, ErrNotFound
+	}
+	return &Feed{e.camera}, nil
+}
+
+// Watch sends to ch, without blocking, after every change of a camera (state,
+// fault, specification) and of the set; not per frame. ch should have room for one.
+// The returned function ends it and may be called more than once.
+func (m *Manager) Watch(ch chan<- struct{}) (stop func()) { return m.notifier.watch(ch) }
+
+// Revision rises with every change that Watch reports. Snapshot.Revision is the
+// revision of the camera's last change.
+func (m *Manager) Revision() uint64 { return m.notifier.revision.Load() }
+
+// addLocked makes a camera and has Run start it. m.mu is held.
+func (m *Manager) addLocked(id string, spec config.Camera, invalid error, added time.Time, owned bool) *camera {
+	c := newCamera(id, spec, invalid, added, m.log, m.cfg.Account, m.tools)
+	c.after = m.leaving[id]
+	m.cameras[id] = &entry{camera: c, owned: owned}
+	m.pending = append(m.pending, c)
+	select {
+	case m.start <- struct{}{}:
+	default:
+	}
+	return c
+}
+
+// restore joins what the store held with what is declared.
+func (m *Manager) restore() {
+	restored := map[string]config.Record{}
+	for _, r := range m.cfg.Restored {
+		restored[r.ID] = r
+	}
+	now := time.Now()
+	for _, d := range m.cfg.Declared {
+		m.declared[d.ID] = true
+		r, known := restored[d.ID]
+		spec, err := prepare(d.ID, d.Spec)
+		switch {
+		case known && r.Removed:
+			m.removed[d.ID] = true
+			m.log.Info("declared camera stays removed, because it was removed through the API; add it through the API, "+
+				"or take it out of its declaration for one start, to have it again", "camera", d.ID, "declared", d.Origin)
+		case known:
+			if err == nil && !spec.Equal(r.Spec) {
+				m.log.Info("declared camera was changed through the API, which goes before its declaration", "camera", d.ID, "declared", d.Origin)
+			}
+		default:
+			m.restoreOne(d.ID, spec, err, now, false)
+		}
+	}
+	for _, r := range m.cfg.Restored {
+		if !r.Removed {
+			spec, err := prepare(r.ID, r.Spec)
+			m.restoreOne(r.ID, spec, err, r.Added, true)
+		}
+	}
+	m.cfg.Restored, m.cfg.Declared = nil, nil
+}
+
+// restoreOne adds a camera also when its specification is wrong by now, so that it
+// is seen and can be corrected.
+func (m *Manager) restoreOne(id string, spec config.Camera, err error, added time.Time, owned bool) {
+	if err != nil {
+		m.log.Error("camera can't be started: update or remove it", "camera", id, "error", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.addLocked(id, spec, err, added, owned)
+}

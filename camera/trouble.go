@@ -1,0 +1,17 @@
+package camera
+
+import (
+	"errors"
+
+	"github.com/frameport/frameport/fault"
+)
+
+// What can be wrong behind a good connection. The values are never changed.
+var (
+	errTooSlow = fault.New(fault.Decode, "decode", errors.New(
+		"decoding is slower than the camera: pictures are dropped; use decode mode KEYFRAMES or a smaller stream of the camera"))
+	errStuck = fault.New(fault.Decode, "decode", errors.New(
+		"the decoder has not returned for 5 s; if it stays so, restart frameport"))
+	errNoFrames   = errors.New("access units go in, but no frame comes out; the decoder is made anew")
+	errNoKeyFrame = errors.New("waiting for the next key frame after damage; a shorter key-frame interval of the camera makes that quicker")
+)
