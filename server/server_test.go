@@ -1,0 +1,188 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/frameport/frameport/api/apierr"
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/camera"
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/render"
+)
+
+func specOf() config.Camera { return config.Camera{URL: "rtsp://192.0.2.1/"} }
+
+func TestCheckListenAddress(t *testing.T) {
+	for _, tc := range []struct {
+		address             string
+		protected, insecure bool
+		text                string // empty = allowed
+	}{
+		{address: "127.0.0.1:50051"},
+		{address: "127.9.9.9:0"},
+		{address: "[::1]:50051"},
+		{address: "[::ffff:127.0.0.1]:1"},
+		{address: "localhost:50051"},
+		{address: "0.0.0.0:50051", text: "give --insecure"},
+		{address: ":50051", text: "without encryption or login; listen on 127.0.0.1:50051"},
+		{address: "[::]:50051", text: "give --insecure"},
+		{address: "192.168.1.2:50051", text: "give --insecure"},
+		{address: "camera-host:50051", text: "give --insecure"},
+		{address: "0.0.0.0:50051", insecure: true},
+		{address: "0.0.0.0:50051", protected: true},
+		{address: "50051", text: "write it as host:port"},
+		{address: "127.0.0.1:", text: "has no port"},
+		{address: "a:b:c", insecure: true, text: "write it as host:port"},
+	} {
+		err := CheckListenAddress(tc.address, tc.protected, tc.insecure)
+		if (err == nil) != (tc.text == "") || err != nil && !strings.Contains(err.Error(), tc.text) {
+			t.Errorf("CheckListenAddress(%q, %v, %v) = %v, want %q", tc.address, tc.protected, tc.insecure, err, tc.text)
+		}
+	}
+	if err := CheckListenAddress("0.0.0.0:1", false, false); !errors.Is(err, ErrInsecureAddress) {
+		t.Errorf("%v is not ErrInsecureAddress", err)
+	}
+}
+
+func TestListenSaysWhatToDo(t *testing.T) {
+	first, err := Listen(t.Context(), "127.0.0.1:0", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if _, err := Listen(t.Context(), first.Addr().String(), 1); err == nil || !strings.Contains(err.Error(), "stop it or choose another address") {
+		t.Errorf("address in use: %v", err)
+	}
+}
+
+func TestNewNeedsItsParts(t *testing.T) {
+	_, err := New(Config{Drain: -1})
+	for _, part := range []string{"Listener", "Cameras", "Renderer", "Worker", "Drain"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not mention %s", err, part)
+		}
+	}
+}
+
+func TestRunReportsAFailedListener(t *testing.T) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{Listener: lis, Cameras: newFakeCameras(t), Renderer: newFakeRenderer(1), Worker: func() *frameportv1.Worker { return &frameportv1.Worker{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = lis.Close()
+	if err := s.Run(t.Context()); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestWorker(t *testing.T) {
+	cameras := newFakeCameras(t, "a", "b", "c")
+	cameras.change("a", func(s *camera.Snapshot) { s.State = camera.StateRunning })
+	cameras.change("b", func(s *camera.Snapshot) { s.State = camera.StateFailed })
+	h := newHarness(t, cameras, newFakeRenderer(10))
+	r, err := h.worker.GetWorker(t.Context(), &frameportv1.GetWorkerRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := r.GetWorker()
+	if w.GetVersion() != "test" || w.GetCameras().GetTotal() != 3 || w.GetCameras().GetRunning() != 1 || w.GetCameras().GetFailed() != 1 ||
+		w.GetCameras().GetConnecting() != 1 || w.GetLimits().GetMaxResponseBytes() != MaxResponseBytes || w.GetSnapshotTime() == nil {
+		t.Errorf("worker %v", w)
+	}
+	stream, err := h.worker.WatchWorker(t.Context(), &frameportv1.WatchWorkerRequest{Interval: durationOf(100 * time.Millisecond)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for range 3 {
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(start); took < 150*time.Millisecond {
+		t.Errorf("three snapshots within %v at an interval of 100 ms", took)
+	}
+	t0 := timestamppb.Now()
+	c, err := h.worker.GetClock(t.Context(), &frameportv1.GetClockRequest{ClientSendTime: t0})
+	if err != nil || !c.GetClientSendTime().AsTime().Equal(t0.AsTime()) || c.GetWorkerReceiveTime().AsTime().Before(t0.AsTime()) ||
+		c.GetWorkerSendTime().AsTime().Before(c.GetWorkerReceiveTime().AsTime()) {
+		t.Errorf("clock %v, %v", c, err)
+	}
+}
+
+func TestHealthAndReflection(t *testing.T) {
+	h := newHarness(t, newFakeCameras(t), newFakeRenderer(10))
+	for _, service := range []string{"", "frameport.v1.CameraService", "frameport.v1.FrameService", "frameport.v1.WorkerService"} {
+		r, err := healthv1.NewHealthClient(h).Check(t.Context(), &healthv1.HealthCheckRequest{Service: service})
+		if err != nil || r.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+			t.Errorf("health of %q: %v, %v", service, r, err)
+		}
+	}
+	list := func(h *harness) (string, error) {
+		s, err := reflectionv1.NewServerReflectionClient(h).ServerReflectionInfo(t.Context())
+		if err != nil {
+			return "", err
+		}
+		_ = s.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}})
+		r, err := s.Recv()
+		_ = s.CloseSend()
+		return r.String(), err
+	}
+	if text, err := list(h); err != nil || !strings.Contains(text, "frameport.v1.FrameService") {
+		t.Errorf("reflection: %s, %v", text, err)
+	}
+	quiet := newHarness(t, newFakeCameras(t), newFakeRenderer(10), func(c *Config) { c.NoReflection = true })
+	if _, err := list(quiet); status.Code(err) != codes.Unimplemented {
+		t.Errorf("reflection that is off: %v", err)
+	}
+}
+
+// brokenRenderer panics or fails.
+type brokenRenderer struct{ err error }
+
+func (b brokenRenderer) Render(context.Context, *frame.Frame, render.Output) (*render.Picture, error) {
+	if b.err == nil {
+		panic("a bug")
+	}
+	return nil, b.err
+}
+
+func TestFaultsOfTheWorkerItself(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err    error
+		reason apierr.Reason
+	}{
+		"panic": {nil, apierr.InternalError},
+		"error": {errors.New("no memory"), apierr.RenderFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cameras := newFakeCameras(t, "door")
+			cameras.camera("door").publish(frame.Drops{})
+			h := newHarness(t, cameras, brokenRenderer{tc.err})
+			_, err := h.frame.GetFrame(t.Context(), &frameportv1.GetFrameRequest{CameraId: "door"})
+			wantReason(t, err, codes.Internal, tc.reason)
+			_, err = h.watch(&frameportv1.WatchFramesStart{}).Recv()
+			wantReason(t, err, codes.Internal, tc.reason)
+			if tc.err == nil && (strings.Contains(err.Error(), "a bug") || !strings.Contains(h.logs.String(), "a bug")) {
+				t.Errorf("the panic belongs into the log, not into %q", err)
+			}
+			eventually(t, "frames are released", func() bool { return cameras.account.Frames() == 1 })
+		})
+	}
+}
