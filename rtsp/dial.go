@@ -54,7 +54,7 @@ func (s *Source) tlsConfig(host string) *tls.Config {
 	case TLSInsecure:
 		c.InsecureSkipVerify = true // asked for by the operator, shown in the camera's status
 	case TLSPin:
-		want, _ := s.cfg.TLS.pin() // validated by New
+		want, _ := s.cfg.TLS.pin()  // validated by New
 		c.InsecureSkipVerify = true // replaced by the comparison below
 		c.VerifyConnection = func(state tls.ConnectionState) error {
 			if len(state.PeerCertificates) == 0 {

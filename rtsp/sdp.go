@@ -128,7 +128,7 @@ func (t *sdpTrack) payloadAttr(key string, pt uint8) (string, bool) {
 		if a.key != key {
 			continue
 		}
-		number, rest, _ := strings.Cut(a.value, " ")
+		number, rest, _ := strings.Cut(a.value, " ") // a.value is trimmed
 		if n, err := strconv.ParseUint(number, 10, 8); err == nil && uint8(n) == pt {
 			return strings.TrimSpace(rest), true
 		}
