@@ -34,12 +34,12 @@ func TestStartAtOpenGOP(t *testing.T) {
 					t.Errorf("unit %d has PTS %v", i+1, u.PTS)
 				}
 			}
-			header := slices(first.units, hevc)[0][0]
+			header := vclOf(first.units, hevc)[0][0]
 			if idr := !hevc && header&31 == 5 || hevc && header>>1 == 19; idr {
 				t.Fatal("the clip has no open GOP")
 			}
 			at := 0
-			for !equalUnits(slices(all[at], hevc), slices(first.units, hevc)) {
+			for !equalUnits(vclOf(all[at], hevc), vclOf(first.units, hevc)) {
 				at++
 			}
 			leading := 0
@@ -94,7 +94,7 @@ func TestNonReference(t *testing.T) {
 		pics := clip(t, name)
 		out := feed(t, newStream(t, cfg), pack(&packer{hevc: hevc, mtu: 300}, pics))
 		for i, u := range out.units {
-			if u.NonReference != is(slices(pics[i], hevc)[0]) {
+			if u.NonReference != is(vclOf(pics[i], hevc)[0]) {
 				t.Errorf("%s: picture %d: %v", name, i, u.NonReference)
 			}
 		}
@@ -216,7 +216,7 @@ func TestFieldPairs(t *testing.T) {
 				field(num == 0, num, 0, 0, 0x11), field(num == 0, num, 0, 400, 0x12),
 				field(false, num, 1, 0, 0x21), field(false, num, 1, 400, 0x22),
 			}
-			if !equalUnits(slices(u.units, false), want) {
+			if !equalUnits(vclOf(u.units, false), want) {
 				t.Errorf("%s: unit %d is not the two fields of its frame", markers, i)
 			}
 			if u.RandomAccess != (num == 0) {
@@ -250,7 +250,7 @@ func TestFieldLost(t *testing.T) {
 	}
 	out := feed(t, newStream(t, Config{Codec: media.CodecH264}), pkts)
 	for i, u := range out.units {
-		if n := len(slices(u.units, false)); n != 2 {
+		if n := len(vclOf(u.units, false)); n != 2 {
 			t.Errorf("unit %d has %d fields", i, n)
 		}
 	}
@@ -264,7 +264,7 @@ func TestFieldLost(t *testing.T) {
 func TestNoParameterSets(t *testing.T) {
 	pics := clip(t, "h264_plain.h264")
 	for i := range pics {
-		pics[i] = slices(pics[i], false)
+		pics[i] = vclOf(pics[i], false)
 	}
 	s := newStream(t, Config{Codec: media.CodecH264})
 	out := feed(t, s, pack(&packer{mtu: 300}, pics))
@@ -288,14 +288,14 @@ func TestSetsLostBeforeRandomAccess(t *testing.T) {
 			kept = append(kept, pkt)
 		}
 		out := feed(t, newStream(t, Config{Codec: media.CodecH264}), kept)
-		if len(out.units) != 15 || !equalUnits(slices(out.units[5].units, false), slices(pics[10], false)) {
+		if len(out.units) != 15 || !equalUnits(vclOf(out.units[5].units, false), vclOf(pics[10], false)) {
 			t.Errorf("%d units", len(out.units))
 		}
 	})
 	t.Run("sent once", func(t *testing.T) {
 		once := append([][][]byte{pics[0]}, pics[1:]...)
 		for i := 1; i < len(once); i++ {
-			once[i] = slices(once[i], false)
+			once[i] = vclOf(once[i], false)
 		}
 		pkts := pack(&packer{mtu: 1400}, once)
 		var kept []*rtp.Packet

@@ -272,7 +272,7 @@ func (a *assembler) slice(header, body []byte) bool {
 	}
 	begins := s.first
 	if begins && a.cur.picture && a.cur.awaitsField() {
-		a.complete(&s, header, body)
+		s = a.complete(s, header, body)
 		if a.cur.secondField(&s) {
 			a.cur.paired, begins = true, false
 		}
@@ -300,8 +300,7 @@ func (a *assembler) slice(header, body []byte) bool {
 // delivered because a marker lied.
 func (a *assembler) orphan(s slice, header, body []byte) {
 	if a.byMarker && !a.afterHole {
-		a.markers.lied()
-		a.stats.markerLies.Add(1)
+		a.markers.lied(a.stats)
 	}
 	a.openPicture(s, header, body)
 	a.taint()
@@ -310,8 +309,7 @@ func (a *assembler) orphan(s slice, header, body []byte) {
 // joinPicture takes another slice of the same picture.
 func (a *assembler) joinPicture(s *slice) {
 	if a.cur.marked && !a.cur.paired {
-		a.markers.lied()
-		a.stats.markerLies.Add(1)
+		a.markers.lied(a.stats)
 	}
 	// What looked like the next picture's prefix stood in the middle of this one.
 	for _, p := range a.prefix {

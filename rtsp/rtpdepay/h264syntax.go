@@ -49,11 +49,12 @@ func (h264Syntax) slice(header, body []byte) (slice, bool) {
 	}, ok
 }
 
-func (h264Syntax) complete(s *slice, header, body []byte, set *paramSet) {
+func (h264Syntax) complete(s slice, header, body []byte, set *paramSet) slice {
 	var d nal.H264SliceInfo
 	d.Complete(body, header[0], &set.h264)
 	s.detail, s.field, s.bottom = d.Detail, d.Field, d.Bottom
 	s.frameNum, s.poc, s.pocBits = d.FrameNum, d.POCLsb, set.h264.POCLsbBits
+	return s
 }
 
 func (h264Syntax) recoveryPoint(unit []byte) bool { return nal.H264HasRecoveryPoint(unit) }

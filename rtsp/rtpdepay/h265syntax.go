@@ -58,9 +58,10 @@ func (h265Syntax) slice(header, body []byte) (slice, bool) {
 
 // complete finds out whether other pictures may refer to this one. Those of the
 // same sub-layer don't if its type says so; there must be no higher one either.
-func (h265Syntax) complete(s *slice, header, _ []byte, set *paramSet) {
+func (h265Syntax) complete(s slice, header, _ []byte, set *paramSet) slice {
 	temporalID := header[1]&7 - 1
 	s.nonRef = nal.TypeOfH265(header[0]).SubLayerNonReference() && temporalID == set.h265.MaxTemporalID
+	return s
 }
 
 func (h265Syntax) recoveryPoint([]byte) bool { return false }

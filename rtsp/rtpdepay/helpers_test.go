@@ -56,8 +56,8 @@ func isSlice(unit []byte, hevc bool) (vcl, first bool) {
 	return vcl, vcl && unit[1]&0x80 != 0
 }
 
-// slices leaves the slices of a unit, without what a stream may add or leave out.
-func slices(units [][]byte, hevc bool) [][]byte {
+// vclOf leaves the slices of a unit, without what a stream may add or leave out.
+func vclOf(units [][]byte, hevc bool) [][]byte {
 	var out [][]byte
 	for _, u := range units {
 		if vcl, _ := isSlice(u, hevc); vcl {

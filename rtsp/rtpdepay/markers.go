@@ -37,4 +37,10 @@ func (m *markers) ended(marked, key bool) {
 
 func (m *markers) reset() { m.right, m.key = 0, false }
 
-func (m *markers) lied() { *m = markers{liar: true} }
+// lied notes that a picture went on after a marker.
+func (m *markers) lied(stats *counters) {
+	if !m.liar {
+		stats.markerLies.Add(1)
+	}
+	*m = markers{liar: true}
+}

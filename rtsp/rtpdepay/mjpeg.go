@@ -68,8 +68,7 @@ func (d *mjpeg) push(pkt *rtp.Packet, received time.Time) error {
 	if !d.open {
 		// The middle of a picture of which there should be no more.
 		if d.marker && pkt.Timestamp == d.ts {
-			d.markers.lied()
-			d.stats.markerLies.Add(1)
+			d.markers.lied(d.stats)
 		}
 		d.fail(&d.stats.tainted)
 		return nil
@@ -79,8 +78,7 @@ func (d *mjpeg) push(pkt *rtp.Packet, received time.Time) error {
 		return nil
 	}
 	if d.marked {
-		d.markers.lied()
-		d.stats.markerLies.Add(1)
+		d.markers.lied(d.stats)
 	}
 	d.append(data, received)
 	return d.end(pkt.Marker)

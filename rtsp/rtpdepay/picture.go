@@ -25,7 +25,7 @@ func (a *assembler) openPicture(s slice, header, body []byte) {
 			changedPPS = changedPPS || set.kind == pps
 		}
 	}
-	a.complete(&s, header, body)
+	s = a.complete(s, header, body)
 	u := unit{
 		picture: true, ts: a.ts, first: a.received, last: a.received,
 		sets: a.activeSets(s.pps), nonRef: s.nonRef, leads: s.leads, head: s,
@@ -115,10 +115,11 @@ func (a *assembler) activeSets(id uint32) *paramSet {
 	return a.store.find(sps, p.ref)
 }
 
-func (a *assembler) complete(s *slice, header, body []byte) {
+func (a *assembler) complete(s slice, header, body []byte) slice {
 	if set := a.activeSets(s.pps); set != nil {
-		a.syn.complete(s, header, body, set)
+		s = a.syn.complete(s, header, body, set)
 	}
+	return s
 }
 
 // deliver hands the current unit over, or counts why not, and makes room for
@@ -160,10 +161,13 @@ func (a *assembler) hand(end int) {
 	}
 	a.leads.after(u, a.waiting)
 	a.waiting = false
-	a.err = a.out.send(&media.AccessUnit{
+	err := a.out.send(&media.AccessUnit{
 		Format:       a.format.current,
 		Data:         a.buf.with(front, end),
 		RandomAccess: u.random,
 		NonReference: u.nonRef,
 	}, u.ts, u.first, u.last)
+	if a.err == nil {
+		a.err = err
+	}
 }

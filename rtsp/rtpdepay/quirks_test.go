@@ -124,7 +124,7 @@ func quirks() []quirk {
 			return out
 		}},
 		{name: "parameter sets in the SDP only (Axis)", file: sliced, pack: func(p *packer, ts uint32, units [][]byte) []*rtp.Packet {
-			return single(p, ts, slices(units, false))
+			return single(p, ts, vclOf(units, false))
 		}, cfg: func(c *Config, pics [][][]byte) {
 			for _, u := range pics[0] {
 				if typ := u[0] & 31; typ == 7 || typ == 8 {
@@ -133,7 +133,7 @@ func quirks() []quirk {
 			}
 		}},
 		{name: "both sets in one SDP value, with rubbish", file: sliced, pack: func(p *packer, ts uint32, units [][]byte) []*rtp.Packet {
-			return single(p, ts, slices(units, false))
+			return single(p, ts, vclOf(units, false))
 		}, cfg: func(c *Config, pics [][][]byte) {
 			var sets [][]byte
 			for _, u := range pics[0] {
@@ -191,7 +191,7 @@ func TestQuirksAreTolerated(t *testing.T) {
 				t.Fatalf("%d units of %d: %+v", len(out.units), len(pics), s.Stats())
 			}
 			for i, u := range out.units {
-				if !equalUnits(slices(u.units, hevc), slices(pics[i], hevc)) {
+				if !equalUnits(vclOf(u.units, hevc), vclOf(pics[i], hevc)) {
 					t.Fatalf("picture %d differs", i)
 				}
 				if u.RandomAccess {

@@ -74,7 +74,7 @@ func checkClip(t *testing.T, c clipCase, pics [][][]byte, out *sink) {
 	}
 	random := 0
 	for i, u := range out.units {
-		if !equalUnits(slices(u.units, hevc), slices(pics[i], hevc)) {
+		if !equalUnits(vclOf(u.units, hevc), vclOf(pics[i], hevc)) {
 			t.Fatalf("picture %d differs", i)
 		}
 		if u.RandomAccess {
@@ -182,7 +182,7 @@ func checkOrder(t *testing.T, pics [][][]byte, out *sink, hevc bool) {
 	for i, u := range out.units {
 		ts := int(u.PTS.Milliseconds()+20)/40 + int(out.units[0].Received.Sub(epoch).Milliseconds())/40
 		at := next
-		for at < len(pics) && !equalUnits(slices(u.units, hevc), slices(pics[at], hevc)) {
+		for at < len(pics) && !equalUnits(vclOf(u.units, hevc), vclOf(pics[at], hevc)) {
 			at++
 		}
 		if at == len(pics) {
@@ -200,7 +200,7 @@ func checkOrder(t *testing.T, pics [][][]byte, out *sink, hevc bool) {
 // after a random-access point are not a loss.
 func leadingOnly(pics [][][]byte, hevc bool) bool {
 	for _, pic := range pics {
-		s := slices(pic, hevc)[0]
+		s := vclOf(pic, hevc)[0]
 		if hevc && (s[0]>>1 < 6 || s[0]>>1 > 9) || !hevc && s[0]&0x60 != 0 {
 			return false
 		}

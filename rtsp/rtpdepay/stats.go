@@ -26,7 +26,7 @@ type Stats struct {
 	Oversized uint64
 	// Discontinuities are new sources: a changed SSRC, a jump of the sequence.
 	Discontinuities uint64
-	// MarkerLies is how often a marker bit did not stand at the end of a picture.
+	// MarkerLies is 1 once a marker bit was found that did not end a picture.
 	MarkerLies uint64
 
 	// Malformed payloads could not be read. Unsupported ones could, but hold what

@@ -38,8 +38,8 @@ type syntax interface {
 	set(unit []byte) (paramSet, bool)
 	// slice reads as much as needs no parameter set. body may be a fragment.
 	slice(header, body []byte) (slice, bool)
-	// complete reads the rest of the same slice header.
-	complete(s *slice, header, body []byte, set *paramSet)
+	// complete returns s with the rest of the same slice header.
+	complete(s slice, header, body []byte, set *paramSet) slice
 	// recoveryPoint reports whether an SEI unit, whole, holds that message.
 	recoveryPoint(unit []byte) bool
 }
