@@ -131,8 +131,11 @@ func (c *camera) apply(spec config.Camera) {
 	c.ring.Resize(ringSize(spec))
 	c.refusal.Store(nil)
 	c.health.touch()
-	// Another policy may be what a stream that can't be decoded was waiting for.
-	if reconnect || *p != *before {
+	// A stream that can't be decoded may be waiting for just this policy; what else
+	// is wrong does not change with it.
+	class := c.health.view().fault.Class
+	undecoded := class == fault.Unsupported || class == fault.Limit || class == fault.Decode
+	if reconnect || undecoded && *p != *before {
 		select {
 		case c.wake <- struct{}{}:
 		default:

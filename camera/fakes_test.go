@@ -352,7 +352,7 @@ func (w *world) get(id string) Snapshot {
 
 // after lets d pass and everything settle.
 func after(d time.Duration) {
-	time.Sleep(d) // inside a synctest bubble: no real time passes
+	<-time.After(d) // inside a synctest bubble: no real time passes
 	synctest.Wait()
 }
 

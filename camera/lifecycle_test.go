@@ -117,6 +117,11 @@ func TestAuthStopsTrying(t *testing.T) {
 		if wait := time.Until(s.Fault.NextAttempt); wait < time.Minute {
 			t.Errorf("next attempt in %v", wait)
 		}
+		w.update("a", func(c *config.Camera) { c.Decode.MaxFPS, c.Labels = 5, map[string]string{"x": "y"} })
+		after(time.Second)
+		if n := w.source(url).attempts.Load(); n != 2 {
+			t.Errorf("a change of policy made attempt %d", n)
+		}
 		// Corrected credentials are tried at once, by a new source.
 		w.mu.Lock()
 		w.scripts[url] = []step{{units: -1}}

@@ -89,6 +89,10 @@ func (c *camera) supervise(ctx context.Context) {
 	policy := c.tools.newRetry()
 	used := -1 // number of the connection that policy has learned about
 	for ctx.Err() == nil {
+		select {
+		case <-c.wake: // of a change that this attempt will see anyway
+		default:
+		}
 		spec, changes, invalid := c.specification()
 		if changes != used {
 			if used >= 0 {
