@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// machine says where and from what the numbers are.
+type machine struct {
+	Commit string    `json:"commit"`
+	CPU    string    `json:"cpu_model"`
+	Cores  int       `json:"cores"`
+	Go     string    `json:"go_version"`
+	Time   time.Time `json:"time"`
+}
+
+func readMachine() machine {
+	m := machine{Commit: "unknown", CPU: runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version(), Time: time.Now().UTC().Truncate(time.Second)}
+	if out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=10").Output(); err == nil {
+		m.Commit = strings.TrimSpace(string(out))
+	}
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return m
+	}
+	for l := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(name) == "model name" {
+			m.CPU = strings.TrimSpace(value)
+			break
+		}
+	}
+	return m
+}

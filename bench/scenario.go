@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// scenario is one measurement. It reports rows to the lab as it goes.
+type scenario struct {
+	name, what string
+	run        func(ctx context.Context, l *lab) error
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"startup", "from exec to the first answered call, empty worker", measureStartup},
+		{"per_camera", "CPU and memory per camera, beside its references", measurePerCamera},
+		{"getframe", "GetFrame, JPEG 720p: encoded for this call, and found encoded", measureGetFrame},
+		{"watch_age", "age of frames at a reader that is slower than the camera", measureWatchAge},
+		{"first_frame", "from PLAY to the first frame", measureFirstFrame},
+		{"latency", "from RTP sent to JPEG received", measureLatency},
+		{"idle200", "200 cameras, nothing decoded", measureIdle},
+		{"allocs", "allocations from access unit to ring", measureAllocs},
+	}
+}
+
+func scenarioNames() []string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func chooseScenarios(only string) ([]scenario, error) {
+	all := scenarios()
+	if only == "" {
+		return all, nil
+	}
+	var chosen []scenario
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(all, func(s scenario) bool { return s.name == strings.TrimSpace(name) })
+		if i < 0 {
+			return nil, fmt.Errorf("no scenario %q; there are %s", name, strings.Join(scenarioNames(), ", "))
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+// lab is what every scenario works with.
+type lab struct {
+	options
+	self    string // this program, to run its children
+	dir     string // temporary, removed at the end
+	window  time.Duration
+	results results
+}
+
+func newLab(o options) (*lab, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "frameport-bench-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{options: o, self: self, dir: dir, window: time.Duration(o.seconds * float64(time.Second))}
+	l.results.machine = readMachine()
+	return l, nil
+}
+
+func (l *lab) close() { _ = os.RemoveAll(l.dir) }
+
+// say tells what is going on, apart from the results.
+func (l *lab) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}
+
+// report adds a row to the results.
+func (l *lab) report(r row) {
+	l.say("    %s = %s %s", r.Name, number(r.Value), r.Unit)
+	l.results.rows = append(l.results.rows, r)
+}
+
+// pause waits, but not longer than ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// poll calls f until it reports true, an error, or the time is over.
+func poll(ctx context.Context, limit, every time.Duration, what string, f func() (bool, error)) error {
+	for begin := time.Now(); ; {
+		done, err := f()
+		if done || err != nil {
+			return err
+		}
+		if time.Since(begin) > limit {
+			return fmt.Errorf("%s: not within %v", what, limit)
+		}
+		if err := pause(ctx, every); err != nil {
+			return err
+		}
+	}
+}
