@@ -53,8 +53,14 @@ func (o output) render(ctx context.Context, r Renderer, f *frame.Frame) (*render
 		return nil, invalid(apierr.InvalidCrop, "output.crop", "%d,%d %dx%d is not inside the camera's frame of %dx%d",
 			o.spec.Crop.Min.X, o.spec.Crop.Min.Y, o.spec.Crop.Dx(), o.spec.Crop.Dy(), f.Width, f.Height)
 	}
-	if size := o.rawBytes(f); size > o.limit() {
-		return nil, o.tooLarge(size)
+	g, err := convert.Resolve(mapping.Request(o.spec), f.Width, f.Height)
+	if err != nil {
+		return nil, invalid(apierr.InvalidSize, "output", "%v", err)
+	}
+	if o.spec.Format != render.FormatJPEG { // the size is known before any work is done
+		if size := pixels(o.spec.Format).Size(g.Width, g.Height); size > o.limit() {
+			return nil, o.tooLarge(size)
+		}
 	}
 	picture, err := r.Render(ctx, f, o.spec)
 	switch {
@@ -109,36 +115,18 @@ func (o output) tooLarge(size int) error {
 			"Python: option grpc.max_receive_message_length) and say so in max_message_bytes, or %s", size, o.limit(), smaller), details...)
 }
 
-// rawBytes returns the size of an uncompressed picture of f, within a row or so,
-// and 0 for JPEG. It is known before any work is done.
-func (o output) rawBytes(f *frame.Frame) int {
-	var format media.PixelFormat
-	switch o.spec.Format {
+// pixels is the layout of a raw format.
+func pixels(f render.Format) media.PixelFormat {
+	switch f {
 	case render.FormatRGB24:
-		format = media.PixelRGB24
+		return media.PixelRGB24
 	case render.FormatBGR24:
-		format = media.PixelBGR24
+		return media.PixelBGR24
 	case render.FormatNV12:
-		format = media.PixelNV12
+		return media.PixelNV12
 	case render.FormatGray8:
-		format = media.PixelGray8
+		return media.PixelGray8
 	default:
-		return 0
+		return media.PixelUnknown
 	}
-	whole := o.spec.Crop
-	if whole.Empty() {
-		whole = image.Rect(0, 0, f.Width, f.Height)
-	}
-	w, h := o.spec.Width, o.spec.Height
-	switch {
-	case w == 0 && h == 0:
-		w, h = whole.Dx(), whole.Dy()
-	case h == 0:
-		h = whole.Dy() * w / whole.Dx()
-	case w == 0:
-		w = whole.Dx() * h / whole.Dy()
-	case o.spec.Fit == convert.FitContain:
-		w, h = min(w, whole.Dx()*h/whole.Dy()), min(h, whole.Dy()*w/whole.Dx())
-	}
-	return format.Size(w, h)
 }

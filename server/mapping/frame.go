@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"image"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -35,7 +34,7 @@ func Frame(cameraID string, info *frame.Info, picture *render.Picture, out rende
 		Color:             pictureColor(picture),
 		SourceWidth:       int32(info.Width),
 		SourceHeight:      int32(info.Height),
-		Transform:         transform(image.Pt(info.Width, info.Height), image.Pt(picture.Width, picture.Height), out),
+		Transform:         transform(info.Width, info.Height, out),
 	}
 	if info.CaptureError > 0 {
 		f.CaptureTimeError = durationpb.New(info.CaptureError)
@@ -57,30 +56,24 @@ func pictureColor(p *render.Picture) *frameportv1.ColorSpec {
 	}
 }
 
-// transform maps a picture of size got back onto the frame of size source that it
-// was made of.
-func transform(source, got image.Point, out render.Output) *frameportv1.Transform {
-	crop := out.Crop
-	if crop.Empty() {
-		crop = image.Rectangle{Max: source}
+// transform maps a picture back onto the w x h frame that it was made of.
+func transform(w, h int, out render.Output) *frameportv1.Transform {
+	g, err := convert.Resolve(Request(out), w, h)
+	if err != nil { // then there is no picture either
+		return &frameportv1.Transform{ScaleX: 1, ScaleY: 1}
 	}
-	w, h := float64(crop.Dx()), float64(crop.Dy())
-	x, y := float64(crop.Min.X), float64(crop.Min.Y)
-	sx, sy := w/float64(got.X), h/float64(got.Y)
-	switch out.Fit {
-	case convert.FitCover:
-		sx = min(sx, sy)
-		sy = sx
-	case convert.FitLetterbox:
-		sx = max(sx, sy)
-		sy = sx
-	}
-	// What hangs over, or is missing, does so equally on both sides.
+	sx := float64(g.Crop.Dx()) / float64(g.Inner.Dx())
+	sy := float64(g.Crop.Dy()) / float64(g.Inner.Dy())
 	return &frameportv1.Transform{
 		ScaleX: sx, ScaleY: sy,
-		OffsetX: x + (w-float64(got.X)*sx)/2,
-		OffsetY: y + (h-float64(got.Y)*sy)/2,
+		OffsetX: float64(g.Crop.Min.X) - float64(g.Inner.Min.X)*sx,
+		OffsetY: float64(g.Crop.Min.Y) - float64(g.Inner.Min.Y)*sy,
 	}
+}
+
+// Request is the geometry of an output, for [convert.Resolve].
+func Request(out render.Output) convert.Request {
+	return convert.Request{Crop: out.Crop, Width: out.Width, Height: out.Height, Fit: out.Fit}
 }
 
 // timestamp is unset for a time that is not known.
