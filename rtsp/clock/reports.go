@@ -119,23 +119,19 @@ func (r *reports) bound(age time.Duration) time.Duration {
 
 func (r *reports) usable() bool { return r.n > 0 && r.suspect == 0 }
 
-// ntpTime converts a 64-bit NTP timestamp. The era is the one nearest to the
-// local clock (RFC 5905, 6): seconds wrap on 7 February 2036.
+// ntpTime converts a 64-bit NTP timestamp, whose seconds wrap on 7 February
+// 2036. The era is the last one that is not over a year ahead of the local clock:
+// cameras are behind, by decades if their battery is empty, but not ahead. So
+// zero is 1900, and seconds since 1970 in place of NTP ones are 1954; neither is sane.
 func ntpTime(ntp uint64, local time.Time) (time.Time, bool) {
+	const year = 365 * 24 * 3600
 	seconds := int64(ntp>>32) - ntpToUnix
 	nanos := int64((ntp & 0xffffffff) * 1e9 >> 32)
-	era := (local.Unix() - seconds + ntpEra/2) / ntpEra
-	seconds += ntpEra * max(0, min(3, era))
+	era := (local.Unix() + year - seconds) / ntpEra
+	seconds += ntpEra * max(0, min(1, era))
 	at := time.Unix(seconds, nanos).UTC()
-	return at, sane(at) && near(at, local)
+	return at, sane(at)
 }
 
 // sane reports whether t can be a camera's idea of today.
 func sane(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2100 }
-
-// near excludes clocks that are wrong by a mistake of the format: cameras that
-// put seconds since 1970 into the NTP field come out 64 or 70 years off.
-func near(t, local time.Time) bool {
-	years := t.Year() - local.Year()
-	return years > -50 && years < 50
-}
