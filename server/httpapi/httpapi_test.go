@@ -1,0 +1,507 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/frameport/frameport/camera"
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/convert"
+	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/render"
+	"github.com/frameport/frameport/server"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeCameras is what HTTP needs of the cameras; the rest of the interface is nil.
+type fakeCameras struct {
+	server.Cameras
+	cameras []*fakeCamera
+	stuck   chan struct{} // when set, List waits for it
+}
+
+type fakeCamera struct {
+	snapshot camera.Snapshot
+	ring     *frame.Ring
+	pool     *frame.Pool
+	next     uint64
+}
+
+func (f *fakeCameras) add(s camera.Snapshot) *fakeCamera {
+	c := &fakeCamera{snapshot: s, ring: frame.NewRing(2), pool: frame.NewPool(4, nil)}
+	f.cameras = append(f.cameras, c)
+	return c
+}
+
+func (f *fakeCameras) List() (out []camera.Snapshot) {
+	if f.stuck != nil {
+		<-f.stuck
+	}
+	for _, c := range f.cameras {
+		out = append(out, c.snapshot)
+	}
+	return out
+}
+
+func (f *fakeCameras) Feed(id string) (server.Feed, error) {
+	for _, c := range f.cameras {
+		if c.snapshot.ID == id {
+			return c, nil
+		}
+	}
+	return nil, camera.ErrNotFound
+}
+
+func (c *fakeCamera) ID() string                { return c.snapshot.ID }
+func (c *fakeCamera) Ring() *frame.Ring         { return c.ring }
+func (c *fakeCamera) Snapshot() camera.Snapshot { return c.snapshot }
+
+func (c *fakeCamera) publish() {
+	f := c.pool.Get(media.PixelI420, 64, 48)
+	c.next++
+	f.ID = frame.ID{Epoch: 1, Sequence: c.next}
+	f.Capture = time.Date(2026, 11, 21, 5, 0, 0, int(c.next)*1e6, time.UTC)
+	f.Received = f.Capture.Add(20 * time.Millisecond)
+	c.ring.Publish(f)
+	f.Release()
+}
+
+// fakeRenderer makes "JPEGs" that say what was asked for.
+type fakeRenderer struct {
+	size int // of padding
+	err  error
+	last atomic.Pointer[render.Output]
+}
+
+func (r *fakeRenderer) Render(_ context.Context, f *frame.Frame, out render.Output) (*render.Picture, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	r.last.Store(&out)
+	data := append([]byte("jpeg "+strconv.FormatUint(f.Sequence, 10)+" "), bytes.Repeat([]byte{'x'}, r.size)...)
+	return &render.Picture{Data: data, Width: f.Width, Height: f.Height}, nil
+}
+
+type harness struct {
+	t        *testing.T
+	url      string
+	cameras  *fakeCameras
+	door     *fakeCamera
+	renderer *fakeRenderer
+	slow     atomic.Int64
+	client   *http.Client
+	stop     func() error
+}
+
+func newHarness(t *testing.T, alter ...func(*Config)) *harness {
+	t.Helper()
+	lis, err := Listen(t.Context(), "127.0.0.1:0", 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{t: t, url: "http://" + lis.Addr().String(), cameras: &fakeCameras{}, renderer: &fakeRenderer{}}
+	h.door = h.cameras.add(camera.Snapshot{ID: "door", State: camera.StateRunning})
+	h.cameras.add(camera.Snapshot{
+		ID: "off", State: camera.StateFailed,
+		Fault: camera.FaultStatus{Class: fault.Auth, Message: "the camera refuses the login", NextAttempt: time.Now().Add(4500 * time.Millisecond)},
+	})
+	h.cameras.add(camera.Snapshot{ID: "none", Spec: config.Camera{Decode: config.DecodePolicy{Mode: config.DecodeNone}}})
+	h.door.publish()
+	cfg := Config{Listener: lis, Cameras: h.cameras, Renderer: h.renderer, Hooks: Hooks{SlowConsumer: func(string) { h.slow.Add(1) }}}
+	for _, a := range alter {
+		a(&cfg)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	h.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	h.client = &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(func() {
+		h.client.CloseIdleConnections()
+		if err := h.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return h
+}
+
+func (h *harness) do(method, path string, header ...string) (*http.Response, string) {
+	h.t.Helper()
+	r, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := h.client.Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func TestLatest(t *testing.T) {
+	h := newHarness(t)
+	resp, body := h.do("GET", "/api/door/latest.jpg?h=300&w=400&quality=70&bbox=1&timestamp=1")
+	if resp.StatusCode != 200 || body != "jpeg 1 " {
+		t.Fatalf("%s: %q", resp.Status, body)
+	}
+	if got := *h.renderer.last.Load(); got != (render.Output{Quality: 70, Width: 400, Height: 300}) {
+		t.Errorf("rendered %+v", got)
+	}
+	for name, want := range map[string]string{
+		"Content-Type": "image/jpeg", "Cache-Control": "no-store", "Content-Length": "7", "X-Frame-Sequence": "1", "X-Frame-Epoch": "1",
+		"X-Capture-Time": "2026-11-21T05:00:00.001Z", "X-Capture-Time-Source": "ARRIVAL", "Last-Modified": "Sat, 21 Nov 2026 05:00:00 GMT",
+		"X-Content-Type-Options": "nosniff",
+	} {
+		if got := resp.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	tag := resp.Header.Get("ETag")
+	if !strings.HasPrefix(tag, `"1-1-`) {
+		t.Errorf("ETag %s", tag)
+	}
+	for _, match := range []string{tag, "W/" + tag, `"other", ` + tag, "*"} {
+		if resp, body := h.do("GET", "/api/door/latest.jpg", "If-None-Match", match); resp.StatusCode != 304 || body != "" || resp.Header.Get("ETag") != tag {
+			t.Errorf("If-None-Match %s: %s", match, resp.Status)
+		}
+	}
+	h.door.publish()
+	if resp, body := h.do("GET", "/api/door/latest.jpg", "If-None-Match", tag); resp.StatusCode != 200 || body != "jpeg 2 " {
+		t.Errorf("after a new frame: %s %q", resp.Status, body)
+	}
+	if resp, body := h.do("HEAD", "/api/door/latest.jpg"); resp.StatusCode != 200 || body != "" || resp.ContentLength != 7 || resp.Header.Get("X-Frame-Sequence") != "2" {
+		t.Errorf("HEAD: %s, length %d", resp.Status, resp.ContentLength)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	h := newHarness(t)
+	for _, tc := range []struct {
+		method, path string
+		code         int
+		reason, text string
+		header       string // "Name: value"
+	}{
+		{"GET", "/api/nobody/latest.jpg", 404, "CAMERA_NOT_FOUND", "no camera has this id", ""},
+		{"GET", "/api/No%20Id/latest.jpg", 404, "CAMERA_NOT_FOUND", "", ""},
+		{"GET", "/api/nobody", 404, "CAMERA_NOT_FOUND", "", ""},
+		{"GET", "/cameras/nobody/mjpeg", 404, "CAMERA_NOT_FOUND", "", ""},
+		{"GET", "/api/off/latest.jpg", 503, "NO_FRAME_YET", "the camera refuses the login", "Retry-After: 5"},
+		{"GET", "/api/off", 503, "NO_FRAME_YET", "the camera refuses the login", "Retry-After: 5"},
+		{"HEAD", "/api/off/latest.jpg", 503, "", "", "Retry-After: 5"},
+		{"GET", "/api/none/latest.jpg", 409, "DECODE_DISABLED", "decode mode is NONE", ""},
+		{"GET", "/api/door/latest.jpg?quality=0", 400, "INVALID_QUALITY", "quality: is 0; give 1 (smallest) to 100 (best)", ""},
+		{"GET", "/api/door/latest.jpg?quality=101", 400, "INVALID_QUALITY", "is 101", ""},
+		{"GET", "/api/door/latest.jpg?quality=good", 400, "INVALID_QUALITY", `is "good", want a whole number`, ""},
+		{"GET", "/api/door/latest.jpg?h=-1", 400, "INVALID_SIZE", "h: is -1", ""},
+		{"GET", "/api/door/latest.jpg?w=9999", 400, "INVALID_SIZE", "w: is 9999", ""},
+		{"GET", "/api/door/latest.jpg?w=99999999999", 400, "INVALID_SIZE", "want a whole number", ""},
+		{"GET", "/api/door?fps=-1", 400, "INVALID_MAX_FPS", "fps: is \"-1\"", ""},
+		{"GET", "/api/door?fps=NaN", 400, "INVALID_MAX_FPS", "", ""},
+		{"GET", "/api/door?h=x", 400, "INVALID_SIZE", "", ""},
+		{"GET", "/nothing", 404, "NO_SUCH_PATH", "/api/CAMERA/latest.jpg", ""},
+		{"GET", "/metrics", 404, "NO_SUCH_PATH", "", ""},
+		{"POST", "/api/door/latest.jpg", 405, "METHOD_NOT_ALLOWED", "gRPC", "Allow: GET, HEAD"},
+		{"DELETE", "/", 405, "METHOD_NOT_ALLOWED", "", ""},
+	} {
+		resp, body := h.do(tc.method, tc.path)
+		if resp.StatusCode != tc.code {
+			t.Errorf("%s %s: %s", tc.method, tc.path, resp.Status)
+		}
+		if name, value, ok := strings.Cut(tc.header, ": "); ok && resp.Header.Get(name) != value {
+			t.Errorf("%s %s: %s is %q, want %q", tc.method, tc.path, name, resp.Header.Get(name), value)
+		}
+		if tc.method == "HEAD" {
+			if body != "" {
+				t.Errorf("HEAD %s has a body", tc.path)
+			}
+			continue
+		}
+		var p problem
+		if err := json.Unmarshal([]byte(body), &p); err != nil || resp.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+			t.Errorf("%s %s: %q is no JSON: %v", tc.method, tc.path, body, err)
+		}
+		if string(p.Reason) != tc.reason || !strings.Contains(p.Message, tc.text) {
+			t.Errorf("%s %s: %+v, want %s with %q", tc.method, tc.path, p, tc.reason, tc.text)
+		}
+		if strings.HasPrefix(tc.path, "/api/off") && p.FaultClass != "FAULT_CLASS_AUTH" {
+			t.Errorf("%s: fault class %q", tc.path, p.FaultClass)
+		}
+	}
+	h.renderer.err = errors.New("no memory for the picture of rtsp://192.0.2.1")
+	if resp, body := h.do("GET", "/api/door/latest.jpg"); resp.StatusCode != 500 || strings.Contains(body, "192.0.2.1") || resp.Header.Get("ETag") != "" {
+		t.Errorf("failed rendering: %s %s", resp.Status, body)
+	}
+	h.renderer.err = convert.ErrRequest
+	if resp, _ := h.do("GET", "/api/door/latest.jpg"); resp.StatusCode != 400 {
+		t.Errorf("impossible request: %s", resp.Status)
+	}
+}
+
+func TestHostNames(t *testing.T) {
+	h := newHarness(t, func(c *Config) { c.Hosts = []string{"cameras.lan"} })
+	for host, want := range map[string]int{
+		"localhost": 200, "LOCALHOST:8080": 200, "127.0.0.1:8080": 200, "[::1]:8080": 200, "cameras.lan": 200,
+		"evil.example": 421, "evil.example:8080": 421, "localhost.evil.example": 421,
+	} {
+		if resp, _ := h.do("GET", "/api/door/latest.jpg", "Host", host); resp.StatusCode != want {
+			t.Errorf("Host %s: %s, want %d", host, resp.Status, want)
+		}
+	}
+}
+
+func TestForbiddenCamerasDoNotExist(t *testing.T) {
+	h := newHarness(t, func(c *Config) { c.Authorizer = denyDoor{} })
+	for _, path := range []string{"/api/door/latest.jpg", "/api/door", "/cameras/door/mjpeg"} {
+		if resp, body := h.do("GET", path); resp.StatusCode != 404 || !strings.Contains(body, "CAMERA_NOT_FOUND") {
+			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+	if _, body := h.do("GET", "/"); strings.Contains(body, "door") || !strings.Contains(body, "off") {
+		t.Error("the page shows what it must not")
+	}
+}
+
+type denyDoor struct{}
+
+func (denyDoor) Authorize(_ context.Context, _ server.Permission, id string) error {
+	if id == "door" {
+		return errors.New("not yours")
+	}
+	return nil
+}
+
+// open begins an MJPEG stream.
+func (h *harness) open(path string) (*multipart.Reader, func()) {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(h.t.Context())
+	r, _ := http.NewRequestWithContext(ctx, "GET", h.url+path, nil)
+	resp, err := h.client.Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || got != "multipart/x-mixed-replace; boundary=frameport" {
+		h.t.Fatalf("%s, %s", resp.Status, got)
+	}
+	return multipart.NewReader(resp.Body, boundary), func() { cancel(); _ = resp.Body.Close() }
+}
+
+func part(t *testing.T, m *multipart.Reader) string {
+	t.Helper()
+	p, err := m.NextPart()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(p)
+	if err != nil || strconv.Itoa(len(data)) != p.Header.Get("Content-Length") || p.Header.Get("Content-Type") != "image/jpeg" {
+		t.Fatalf("part %v, %d bytes, %v", p.Header, len(data), err)
+	}
+	return p.Header.Get("X-Frame-Sequence")
+}
+
+func TestMJPEG(t *testing.T) {
+	h := newHarness(t)
+	for _, path := range []string{"/api/door?h=100", "/cameras/door/mjpeg"} {
+		m, end := h.open(path)
+		for range 3 {
+			want := strconv.FormatUint(h.door.next, 10)
+			if got := part(t, m); got != want {
+				t.Errorf("%s: frame %s, want %s", path, got, want)
+			}
+			h.door.publish()
+		}
+		end()
+	}
+	m, end := h.open("/api/door?fps=20")
+	defer end()
+	start := time.Now()
+	part(t, m)
+	for range 5 {
+		h.door.publish()
+	}
+	if got, want := part(t, m), strconv.FormatUint(h.door.next, 10); got != want || time.Since(start) < 45*time.Millisecond {
+		t.Errorf("frame %s after %v, want %s after 50 ms", got, time.Since(start), want)
+	}
+	// The stream ends when the camera is removed.
+	h.door.ring.Close(camera.ErrRemoved)
+	if _, err := m.NextPart(); err == nil {
+		t.Error("a stream of a removed camera goes on")
+	}
+}
+
+func TestSlowMJPEGClientIsCut(t *testing.T) {
+	h := newHarness(t, func(c *Config) { c.SlowConsumer = 100 * time.Millisecond })
+	h.renderer.size = 1 << 20
+	h.door.publish()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /api/door HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for h.slow.Load() == 0 && time.Now().Before(deadline) {
+		<-tick.C
+		h.door.publish()
+	}
+	if h.slow.Load() != 1 {
+		t.Fatal("the client was not cut")
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var busy atomic.Bool
+	h := newHarness(t, func(c *Config) {
+		c.Ready = func() error {
+			if busy.Load() {
+				return errors.New("memory is short")
+			}
+			return nil
+		}
+		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "frameport_x 1\n") })
+	})
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ok\n", "/metrics": "frameport_x 1\n"} {
+		if resp, body := h.do("GET", path); resp.StatusCode != 200 || body != want {
+			t.Errorf("%s: %s %q", path, resp.Status, body)
+		}
+		if resp, _ := h.do("HEAD", path); resp.StatusCode != 200 {
+			t.Errorf("HEAD %s: %s", path, resp.Status)
+		}
+	}
+	busy.Store(true)
+	if resp, body := h.do("GET", "/readyz"); resp.StatusCode != 503 || !strings.Contains(body, "memory is short") {
+		t.Errorf("readyz: %s %s", resp.Status, body)
+	}
+	if resp, _ := h.do("GET", "/healthz"); resp.StatusCode != 200 {
+		t.Errorf("healthz depends on readiness: %s", resp.Status)
+	}
+}
+
+func TestHealthzWhenStuck(t *testing.T) {
+	h := newHarness(t)
+	h.cameras.stuck = make(chan struct{})
+	resp, body := h.do("GET", "/healthz")
+	if resp.StatusCode != 503 || !strings.Contains(body, "STUCK") {
+		t.Errorf("%s %s", resp.Status, body)
+	}
+	close(h.cameras.stuck)
+	if resp, _ := h.do("GET", "/healthz"); resp.StatusCode != 200 {
+		t.Errorf("does not recover: %s", resp.Status)
+	}
+}
+
+func TestPage(t *testing.T) {
+	h := newHarness(t)
+	h.cameras.cameras[1].snapshot.Fault.Message = `<script>alert(1)</script>`
+	resp, body := h.do("GET", "/")
+	csp := resp.Header.Get("Content-Security-Policy")
+	if resp.StatusCode != 200 || !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "img-src 'self'") || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("%s, %v", resp.Status, resp.Header)
+	}
+	for _, want := range []string{`src="/api/door/latest.jpg?h=180"`, "3 cameras", "&lt;script&gt;", "<style>body{"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	if strings.Contains(body, "<script") {
+		t.Error("text of a camera became markup")
+	}
+	h.cameras.cameras = nil
+	if _, body := h.do("GET", "/"); !strings.Contains(body, "frameport camera add") {
+		t.Error("an empty page does not say what to do")
+	}
+}
+
+func TestShutdownEndsStreams(t *testing.T) {
+	h := newHarness(t)
+	var streams []*multipart.Reader
+	for range 10 {
+		m, end := h.open("/api/door")
+		defer end()
+		part(t, m)
+		streams = append(streams, m)
+	}
+	start := time.Now()
+	if err := h.stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("shutdown took %v", took)
+	}
+	if slices.ContainsFunc(streams, func(m *multipart.Reader) bool { _, err := m.NextPart(); return err == nil }) {
+		t.Error("a stream goes on")
+	}
+}
+
+func TestSlowloris(t *testing.T) {
+	h := newHarness(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// Headers beyond the limit are refused before they are complete.
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 40<<10))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	// A body, which nothing here needs, is refused without being waited for.
+	with, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer with.Close()
+	_, _ = io.WriteString(with, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+	resp, err = http.ReadResponse(bufio.NewReader(with), nil)
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !resp.Close {
+		t.Fatalf("%v, %v", resp, err)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	_, err := New(Config{Drain: -1})
+	for _, part := range []string{"Listener", "Cameras", "Renderer", "negative"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not mention %s", err, part)
+		}
+	}
+}
