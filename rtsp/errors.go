@@ -126,8 +126,16 @@ func classify(op string, err error) *fault.Error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return fault.New(fault.Unreachable, op, fmt.Errorf("the host name does not resolve: check its spelling and the name server (%w)", dns))
 	}
-	if isNetwork(err) {
+	for _, full := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, full) {
+			return fault.New(fault.Limit, op, fmt.Errorf("this machine has no socket left: raise its limits, for example of open files (%w)", err))
+		}
+	}
+	if isLoss(err) {
 		return fault.New(fault.Unreachable, op, fmt.Errorf("the connection is lost (%w)", err))
+	}
+	if isNetwork(err) {
+		return fault.New(fault.Unreachable, op, fmt.Errorf("the network to the camera fails (%w)", err))
 	}
 	if _, ok := errors.AsType[liberrors.ErrClientAuthSetup](err); ok {
 		return fault.New(fault.Auth, op, fmt.Errorf("the camera asks for a login in no way that is known here (%w)", err))
@@ -140,12 +148,21 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-func isNetwork(err error) bool {
-	for _, known := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe, liberrors.ErrClientTerminated{}} {
+// isLoss reports whether a connection that existed has ended.
+func isLoss(err error) bool {
+	for _, known := range []error{
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe,
+		syscall.ECONNRESET, syscall.EPIPE, syscall.ETIMEDOUT,
+		liberrors.ErrClientTerminated{},
+	} {
 		if errors.Is(err, known) {
 			return true
 		}
 	}
+	return false
+}
+
+func isNetwork(err error) bool {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
 	}

@@ -189,6 +189,23 @@ func TestStaleNonce(t *testing.T) {
 		}
 		wantPlay(t, s)
 	})
+	t.Run("keepalive without credentials", func(t *testing.T) {
+		t.Parallel()
+		cam := startCam(t, &fakeCam{script: func(c *camConn, r *camRequest) bool {
+			switch r.method {
+			case "SETUP":
+				c.reply(r, "200 OK", "Session: 1;timeout=2\r\nTransport: RTP/AVP/TCP;interleaved=0-1", "")
+			case "GET_PARAMETER":
+				c.reply(r, "401 Unauthorized", `WWW-Authenticate: Digest realm="cam", nonce="new"`, "")
+			default:
+				return false
+			}
+			return true
+		}})
+		if e := wantFault(t, newSource(t, camURL(t, cam), nil), fault.Auth, "none is set"); e.Immediate {
+			t.Error("retried at once without credentials")
+		}
+	})
 	t.Run("handshake", func(t *testing.T) {
 		t.Parallel()
 		var lies atomic.Int32

@@ -287,3 +287,30 @@ func TestTeardownNeverAnswered(t *testing.T) {
 		t.Error("no TEARDOWN")
 	}
 }
+
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 here: ", err)
+	}
+	cam := startCam(t, &fakeCam{}, ln)
+	wantPlay(t, newSource(t, camURL(t, cam), nil))
+	if u := cam.seen("SETUP")[0].url; u != "rtsp://"+cam.addr()+"/stream/trackID=0" {
+		t.Errorf("SETUP of %s", u)
+	}
+}
+
+// TestRunAgain looks for anything that piles up over many connections.
+func TestRunAgain(t *testing.T) {
+	t.Parallel()
+	cam := startCam(t, &fakeCam{})
+	tcp, udp := newSource(t, camURL(t, cam), nil), newSource(t, camURL(t, cam), func(c *Config) { c.Transport = TransportUDP })
+	for range 10 {
+		wantPlay(t, tcp)
+		wantPlay(t, udp)
+	}
+	if n := len(cam.seen("TEARDOWN")); n != 20 {
+		t.Errorf("%d TEARDOWNs for 20 sessions", n)
+	}
+}

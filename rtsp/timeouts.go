@@ -56,8 +56,14 @@ func (t *Timeouts) validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"dial", t.Dial}, {"response", t.Response}, {"handshake", t.Handshake}, {"udp_start", t.UDPStart},
-		{"bytes", t.Bytes}, {"units", t.Units}, {"teardown", t.Teardown}, {"user", t.User},
+		{"dial", t.Dial},
+		{"response", t.Response},
+		{"handshake", t.Handshake},
+		{"udp_start", t.UDPStart},
+		{"bytes", t.Bytes},
+		{"units", t.Units},
+		{"teardown", t.Teardown},
+		{"user", t.User},
 	} {
 		if f.value < 0 {
 			problems = append(problems, fmt.Errorf("rtsp: timeout %s is negative: use a positive duration or 0 for the default", f.name))

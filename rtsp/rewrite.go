@@ -1,0 +1,65 @@
+package rtsp
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+)
+
+// rewriteSession sets the keepalive period. The library sends one 5 s before the
+// announced timeout, and every 30 s when none is announced; cameras have been
+// seen to enforce 60 s without saying so, and to count loosely. So it is half
+// the timeout, at most 25 s. An unreadable timeout is ignored.
+func rewriteSession(h base.Header) {
+	v := first(h, "Session")
+	if v == "" {
+		return
+	}
+	id, params, _ := strings.Cut(v, ";")
+	timeout := 60
+	for p := range strings.SplitSeq(params, ";") {
+		key, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(key), "timeout") {
+			if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n > 0 {
+				timeout = n
+			}
+		}
+	}
+	const margin = 5 // the library's
+	h["Session"] = base.HeaderValue{strings.TrimSpace(id) + ";timeout=" + strconv.Itoa(max(min(timeout/2, 25), 1)+margin)}
+}
+
+// rewriteTransport keeps only what is needed of the answer to SETUP. The SSRC is
+// often garbled and not used. A source address that is not the camera's own would
+// make us send packets to, and take pictures from, a third party.
+func rewriteTransport(h base.Header, multicast bool) {
+	v := first(h, "Transport")
+	if v == "" {
+		return
+	}
+	var kept []string
+	for p := range strings.SplitSeq(v, ";") {
+		p = strings.TrimSpace(p)
+		key, value, _ := strings.Cut(p, "=")
+		key = strings.ToLower(strings.TrimSpace(key))
+		switch {
+		case strings.HasPrefix(key, "rtp/"):
+			kept = append(kept, strings.ToUpper(p))
+		case key == "unicast", key == "multicast":
+			kept = append(kept, key)
+		case key == "interleaved", key == "server_port", key == "client_port", multicast && (key == "port" || key == "destination"):
+			kept = append(kept, key+"="+strings.TrimSpace(value))
+		}
+	}
+	h["Transport"] = base.HeaderValue{strings.Join(kept, ";")}
+}
+
+func parseRetryAfter(h base.Header) time.Duration {
+	n, err := strconv.Atoi(first(h, "Retry-After"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(min(n, 3600)) * time.Second
+}
