@@ -17,6 +17,7 @@ import (
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/fault"
 )
 
 const (
@@ -160,7 +161,7 @@ func TestWatchCameras(t *testing.T) {
 	// Changes in quick succession arrive as the newest state.
 	for i := range 100 {
 		cameras.change("a", func(s *camera.Snapshot) {
-			s.State, s.Cause, s.Width = camera.StateRunning, fmt.Sprintf("change %d", i), i
+			s.State, s.StateTime, s.Cause, s.Width = camera.StateRunning, time.Now(), fmt.Sprintf("change %d", i), i
 		})
 	}
 	e := want(statusChanged, "a")
@@ -170,10 +171,17 @@ func TestWatchCameras(t *testing.T) {
 	if e.GetCamera().GetStatus().GetWidth() != 99 {
 		t.Errorf("width %d", e.GetCamera().GetStatus().GetWidth())
 	}
+	changed := time.Now()
+	cameras.change("a", func(s *camera.Snapshot) {
+		s.Fault = camera.FaultStatus{Class: fault.Decode, Message: "too slow"}
+	})
+	if e := want(statusChanged, "a"); e.GetCause() != "too slow" || e.GetTime().AsTime().Before(changed) {
+		t.Errorf("cause %q", e.GetCause())
+	}
 	if _, err := cameras.Update(t.Context(), "b", func(c config.Camera) (config.Camera, error) { c.Decode.MaxFPS = 3; return c, nil }); err != nil {
 		t.Fatal(err)
 	}
-	if e := want(specChanged, "b"); e.GetCamera().GetSpec().GetDecode().GetMaxFps() != 3 {
+	if e := want(specChanged, "b"); e.GetCause() != "" || e.GetCamera().GetSpec().GetDecode().GetMaxFps() != 3 {
 		t.Errorf("spec %v", e.GetCamera().GetSpec())
 	}
 	if err := cameras.Remove(t.Context(), "b"); err != nil {

@@ -101,10 +101,11 @@ type cameraEvent struct {
 	kind   frameportv1.CameraEventType
 	camera camera.Snapshot
 	cause  string
+	time   time.Time
 }
 
 func (e cameraEvent) message() *frameportv1.WatchCamerasResponse {
-	return &frameportv1.WatchCamerasResponse{Type: e.kind, Cause: e.cause, Camera: mapping.Camera(e.camera), Time: timestamppb.Now()}
+	return &frameportv1.WatchCamerasResponse{Type: e.kind, Cause: e.cause, Camera: mapping.Camera(e.camera), Time: timestamppb.New(e.time)}
 }
 
 // difference returns what a client must be told so that it knows now: cameras that
@@ -112,6 +113,7 @@ func (e cameraEvent) message() *frameportv1.WatchCamerasResponse {
 // between two looks is both.
 func (w *cameraWatch) difference(now []camera.Snapshot) []cameraEvent {
 	var out []cameraEvent
+	clock := time.Now() // of changes whose time nobody noted; it is at most a moment ago
 	gone := maps.Clone(w.told)
 	for _, c := range now {
 		if old, known := w.told[c.ID]; known && old.AddedTime.Equal(c.AddedTime) {
@@ -119,29 +121,42 @@ func (w *cameraWatch) difference(now []camera.Snapshot) []cameraEvent {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(gone)) {
-		out = append(out, cameraEvent{kind: frameportv1.CameraEventType_CAMERA_EVENT_TYPE_REMOVED, camera: gone[id]})
+		out = append(out, cameraEvent{kind: frameportv1.CameraEventType_CAMERA_EVENT_TYPE_REMOVED, camera: gone[id], time: clock})
 	}
 	for _, c := range now {
 		old, known := w.told[c.ID]
 		if _, replaced := gone[c.ID]; replaced {
 			known = false
 		}
-		e := cameraEvent{camera: c, cause: c.Cause}
+		e := cameraEvent{camera: c, time: clock}
 		switch {
 		case !known && !w.synced:
-			e.kind = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_CURRENT
+			e.kind, e.cause = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_CURRENT, c.Cause
+			e.time = latest(c.StateTime, c.AddedTime)
 		case !known:
-			e.kind = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_ADDED
+			e.kind, e.time = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_ADDED, c.AddedTime
 		case old.Revision == c.Revision:
 			continue
 		case !old.Spec.Equal(c.Spec):
 			e.kind = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_SPEC_CHANGED
+		case !old.StateTime.Equal(c.StateTime):
+			e.kind, e.cause, e.time = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_STATUS_CHANGED, c.Cause, c.StateTime
 		default:
 			e.kind = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_STATUS_CHANGED
+			if old.Fault != c.Fault {
+				e.cause = c.Fault.Message
+			}
 		}
 		out = append(out, e)
 	}
 	return out
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // note remembers that e has been told.

@@ -7,9 +7,9 @@ import (
 	"net"
 	"time"
 
-	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
 // Config says what to serve and how. Listener, Cameras, Renderer and Worker are
@@ -42,8 +42,8 @@ type Config struct {
 
 // Hooks are called on the goroutine of the call and must return at once.
 type Hooks struct {
-	// CallDone is told of every call that ended.
-	CallDone func(method string, code codes.Code, took time.Duration)
+	// CallDone is told of every call that ended, with the name of its status code.
+	CallDone func(method, code string, took time.Duration)
 	// FrameSent is told of every frame handed to gRPC, with its size in bytes.
 	FrameSent func(method string, bytes int)
 	// SlowConsumer is told of every stream that was ended because of its client.
@@ -65,7 +65,7 @@ func (c *Config) EnsureDefaults() {
 		c.Logger = slog.Default()
 	}
 	if c.Hooks.CallDone == nil {
-		c.Hooks.CallDone = func(string, codes.Code, time.Duration) {}
+		c.Hooks.CallDone = func(string, string, time.Duration) {}
 	}
 	if c.Hooks.FrameSent == nil {
 		c.Hooks.FrameSent = func(string, int) {}

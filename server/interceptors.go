@@ -61,7 +61,7 @@ func (s endingStream) Context() context.Context { return s.ctx }
 
 func (s *Server) done(ctx context.Context, method string, err error, took time.Duration) {
 	code := status.Code(err)
-	s.cfg.Hooks.CallDone(method, code, took)
+	s.cfg.Hooks.CallDone(method, code.String(), took)
 	reason, _ := apierr.ReasonOf(err)
 	s.cfg.Logger.DebugContext(ctx, "call", "method", method, "code", code, "reason", reason, "took", took)
 }

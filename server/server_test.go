@@ -22,6 +22,8 @@ import (
 	"github.com/frameport/frameport/render"
 )
 
+var _ Renderer = (*render.Renderer)(nil)
+
 func specOf() config.Camera { return config.Camera{URL: "rtsp://192.0.2.1/"} }
 
 func TestCheckListenAddress(t *testing.T) {
