@@ -94,7 +94,10 @@ func newCamera(id string, spec config.Camera, invalid error, added time.Time, lo
 	}
 	c.health = newHealth(c.log, t.changed)
 	c.policy.Store(policyOf(spec))
-	c.publisher = &publisher{ring: c.ring, totals: &c.totals, rate: &c.frames, published: c.health.flowing}
+	c.publisher = &publisher{
+		ring: c.ring, totals: &c.totals, rate: &c.frames, published: c.health.flowing,
+		damaged: func(epoch uint64) { c.health.degraded(epoch, errDamaged) },
+	}
 	c.intake = intake{
 		policy: &c.policy, totals: &c.totals, rate: &c.units, health: c.health,
 		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused,

@@ -186,7 +186,7 @@ func TestFirstFrameIsClean(t *testing.T) {
 		}}), func(c *config.Camera) { c.Decode.MaxFPS = 12.5 })
 		frames := w.collect("a")
 		after(5 * time.Second)
-		s := w.get("a")
+		s := w.expect("a", StateDegraded, fault.Decode)
 		list := frames()
 		if len(list) == 0 || list[0].Sequence != 4 || list[0].Corrupt {
 			t.Fatalf("frames %+v", list)
@@ -210,7 +210,7 @@ func TestCorruptUnitWaitsForTheNextKeyFrame(t *testing.T) {
 			}
 		}}), nil)
 		after(5 * time.Second)
-		s := w.expect("a", StateRunning, fault.None)
+		s := w.expect("a", StateDegraded, fault.Decode)
 		if s.Counters.FramesPublished != 23 || s.Counters.Dropped.Decode != 7 || w.made.Load() != 1 {
 			t.Errorf("%+v", s.Counters)
 		}

@@ -37,7 +37,6 @@ type fakeSource struct {
 	dropped  atomic.Uint64
 	pts      time.Duration
 	format   *media.Format
-	kick     chan struct{} // a unit for each send; nil = by the clock
 }
 
 // step is one attempt.

@@ -3,6 +3,7 @@ package camera
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,8 +133,8 @@ func TestAuthStopsTrying(t *testing.T) {
 		if s := w.get("a"); s.Counters.PacketsReceived != 14 {
 			t.Errorf("counters do not survive the change: %+v", s.Counters)
 		}
-		if strings.Contains(w.logs.String(), "c4n4ry") {
-			t.Error("password in the log")
+		if text := w.logs.String() + fmt.Sprintf("%+v %#v", s, s); strings.Contains(text, "c4n4ry") {
+			t.Errorf("password in %s", text)
 		}
 	})
 }
@@ -330,7 +331,7 @@ func TestShutdownClosesRings(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.stop()
-		if _, err := feed.Ring().Wait(t.Context(), frame.ID{}); !errors.Is(err, ErrStopping) {
+		if _, err := feed.Ring().Wait(t.Context(), frame.ID{}); !errors.Is(err, ErrStopping) || !errors.Is(err, frame.ErrClosed) {
 			t.Errorf("ring: %v", err)
 		}
 		if _, err := w.m.Add(t.Context(), "c", config.Camera{URL: "rtsp://h/"}); !errors.Is(err, ErrStopping) {

@@ -62,7 +62,6 @@ type pipeline struct {
 	}
 	emit   func(*frame.Frame) error
 	choose func(time.Duration) bool
-	paced  bool // max_fps was applied to the current unit already
 }
 
 // run decodes until the queue is stopped or ctx ends, and frees the decoder.
@@ -210,6 +209,7 @@ func (p *pipeline) failed(ctx context.Context, u *unit, err error) {
 	case errors.Is(err, decoder.ErrCorrupt):
 		p.totals.decode.Add(1)
 		p.waiting = true
+		p.health.degraded(p.publisher.epoch, errDamaged)
 	default:
 		p.totals.decode.Add(1)
 		p.fail(err)

@@ -16,7 +16,8 @@ type publisher struct {
 	ring      *frame.Ring
 	totals    *totals
 	rate      *meter
-	published func(epoch uint64) // after each publish
+	published func(epoch uint64) // after each publish of a whole picture
+	damaged   func(epoch uint64) // after each publish of a damaged one
 
 	interval time.Duration // of max_fps; 0 = all
 	pacer    pacer
@@ -102,15 +103,17 @@ func (p *publisher) emit(f *frame.Frame) error {
 		p.progress++
 		p.pacer.take(f.PTS, p.interval)
 	}
-	if f.Corrupt {
-		p.totals.corrupt.Add(1)
-	}
 	f.ID = frame.ID{Epoch: p.epoch, Sequence: sequence}
 	f.Published = p.totals.published.Add(1)
 	f.Dropped = p.totals.drops()
 	p.totals.setLast(f)
 	p.rate.add(time.Now(), 0)
 	p.ring.Publish(f)
-	p.published(p.epoch)
+	if f.Corrupt {
+		p.totals.corrupt.Add(1)
+		p.damaged(p.epoch)
+	} else {
+		p.published(p.epoch)
+	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (c *camera) run(ctx context.Context) {
 	if c.begin(cancel) {
 		c.supervise(ctx)
 	}
-	c.finish(context.Cause(ctx))
+	c.finish(ErrStopping) // unless stop gave another reason
 }
 
 // begin registers how to end the camera; it returns false when that was asked for
@@ -77,9 +77,6 @@ func (c *camera) finish(cause error) {
 	c.retireLocked()
 	c.mu.Unlock()
 	c.decoders.Wait()
-	if cause == nil || errors.Is(cause, context.Canceled) {
-		cause = ErrStopping
-	}
 	c.ring.Close(cause)
 	c.health.stopped(cause.Error())
 }

@@ -12,6 +12,8 @@ var (
 		"decoding is slower than the camera: pictures are dropped; use decode mode KEYFRAMES or a smaller stream of the camera"))
 	errStuck = fault.New(fault.Decode, "decode", errors.New(
 		"the decoder has not returned for 5 s; if it stays so, restart frameport"))
+	errDamaged = fault.New(fault.Decode, "decode", errors.New(
+		"pictures are damaged; look at the packets lost, and use transport TCP or a better network if there are any"))
 	errNoFrames   = errors.New("access units go in, but no frame comes out; the decoder is made anew")
 	errNoKeyFrame = errors.New("waiting for the next key frame after damage; a shorter key-frame interval of the camera makes that quicker")
 )
