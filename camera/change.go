@@ -72,6 +72,7 @@ func (m *Manager) Update(ctx context.Context, id string, change func(config.Came
 	if err != nil {
 		return Snapshot{}, err
 	}
+	spec.ForgetLogin(old)
 	if spec, err = prepare(id, spec); err != nil {
 		return Snapshot{}, err
 	}

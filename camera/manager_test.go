@@ -64,6 +64,17 @@ func TestAddRules(t *testing.T) {
 		if _, err := w.m.Add(t.Context(), "a", config.Camera{URL: "rtsp://h/x", Username: "u", Password: secret.New("p")}); err != nil {
 			t.Errorf("equal: %v", err)
 		}
+		w.update("a", func(c *config.Camera) { c.URL = "rtsp://v:q@h/x" })
+		if s := w.get("a"); s.Spec.Username != "v" || s.Spec.Password.Reveal() != "q" || s.Spec.URL != "rtsp://h/x" {
+			t.Errorf("login in the URL of an update: %+v", s.Spec)
+		}
+		_, err = w.m.Update(t.Context(), "a", func(c config.Camera) (config.Camera, error) {
+			c.URL, c.Username = "rtsp://v:q@h/x", "w"
+			return c, nil
+		})
+		if p, ok := errors.AsType[*config.Problems](err); !ok || p.List[0].Reason != config.ReasonCredentials {
+			t.Errorf("login in both places: %v", err)
+		}
 		if _, err := add("a", "rtsp://h/y"); !errors.Is(err, ErrExists) {
 			t.Errorf("different: %v", err)
 		}

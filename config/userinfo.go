@@ -39,6 +39,14 @@ func (c *Camera) MoveUserInfo() error {
 	return p.ErrorOrNil()
 }
 
+// ForgetLogin drops user name and password when they are those of old and the URL
+// brings its own: an update of nothing but the URL then replaces the login.
+func (c *Camera) ForgetLogin(old Camera) {
+	if _, _, found := cutUserInfo(c.URL); found && c.SameLogin(old) {
+		c.Username, c.Password = "", secret.String{}
+	}
+}
+
 const encodeRule = "give user name and password in credentials, or percent-encode them (@ as %40, / as %2F, ? as %3F, # as %23, % as %25)"
 
 // cutUserInfo splits scheme://info@rest at the last '@' of the authority.
