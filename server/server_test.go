@@ -3,8 +3,12 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -152,6 +156,54 @@ func TestHealthAndReflection(t *testing.T) {
 	quiet := newHarness(t, newFakeCameras(t), newFakeRenderer(10), func(c *Config) { c.NoReflection = true })
 	if _, err := list(quiet); status.Code(err) != codes.Unimplemented {
 		t.Errorf("reflection that is off: %v", err)
+	}
+}
+
+// A camera that is not there must be an error and not a nil inside an interface.
+func TestManagerFeedOfAnUnknownCamera(t *testing.T) {
+	f, err := Manager(camera.NewManager(camera.ManagerConfig{})).Feed("nobody")
+	if f != nil || !errors.Is(err, camera.ErrNotFound) {
+		t.Errorf("got %v, %v", f, err)
+	}
+}
+
+func TestHooks(t *testing.T) {
+	var mu sync.Mutex
+	var calls, frames []string
+	cameras := newFakeCameras(t, "door")
+	cameras.camera("door").publish(frame.Drops{})
+	h := newHarness(t, cameras, newFakeRenderer(10), func(c *Config) {
+		c.Hooks.CallDone = func(method, code string, _ time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls = append(calls, method+" "+code)
+		}
+		c.Hooks.FrameSent = func(method string, bytes int) {
+			mu.Lock()
+			defer mu.Unlock()
+			frames = append(frames, fmt.Sprint(method, " ", bytes))
+		}
+	})
+	if _, err := h.frame.GetFrame(t.Context(), &frameportv1.GetFrameRequest{CameraId: "door"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.frame.GetFrame(t.Context(), &frameportv1.GetFrameRequest{CameraId: "nobody"})
+	wantReason(t, err, codes.NotFound, apierr.CameraNotFound)
+	w := h.watch(&frameportv1.WatchFramesStart{})
+	w.frame()
+	if err := w.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Recv(); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the stream is told", func() bool { mu.Lock(); defer mu.Unlock(); return len(calls) == 3 })
+	const service = "/frameport.v1.FrameService/"
+	if want := []string{service + "GetFrame OK", service + "GetFrame NotFound", service + "WatchFrames OK"}; !slices.Equal(calls, want) {
+		t.Errorf("calls %v", calls)
+	}
+	if want := []string{service + "GetFrame 10", service + "WatchFrames 10"}; !slices.Equal(frames, want) {
+		t.Errorf("frames %v", frames)
 	}
 }
 

@@ -63,12 +63,13 @@ func (s *Server) mjpeg(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.cfg.Hooks.SlowConsumer("mjpeg")
 		s.cfg.Logger.DebugContext(ctx, "slow mjpeg client", "camera", feed.ID(), "reason", apierr.SlowConsumer)
-	case err != nil && ctx.Err() == nil && !errors.Is(err, frame.ErrClosed):
+	case ctx.Err() == nil && !errors.Is(err, frame.ErrClosed):
 		s.cfg.Logger.DebugContext(ctx, "mjpeg stream ended", "camera", feed.ID(), "error", err)
 	}
 }
 
-// parts writes pictures until the client, the camera or ctx is gone.
+// parts writes pictures until the client, the camera or ctx is gone, and says which:
+// it never returns nil.
 func (s *Server) parts(ctx context.Context, w http.ResponseWriter, ring *frame.Ring, out render.Output, fps float64) error {
 	var (
 		interval time.Duration
