@@ -73,7 +73,8 @@ type attempt struct {
 	stream     atomic.Pointer[rtpdepay.Stream]
 	format     *videoFormat
 	lastUnit   time.Time
-	ssrc       atomic.Uint32
+	known      bool // a packet has come
+	reports    reports
 	clock      clockPointer
 }
 

@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,6 @@ func (a *attempt) receiver(f *videoFormat) func(*rtp.Packet) {
 		a.lastRTP.Store(int64(now.Sub(a.begun)))
 		a.src.state.packets.Add(1)
 		a.src.state.bytes.Add(uint64(len(pkt.Payload)))
-		a.ssrc.Store(pkt.SSRC)
 		stream := a.stream.Load()
 		if stream == nil {
 			if stream = a.open(f); stream == nil {
@@ -41,6 +41,10 @@ func (a *attempt) receiver(f *videoFormat) func(*rtp.Packet) {
 			// the payload type that came first is the stream
 			a.unreadable.Add(1)
 			return
+		}
+		if !a.known || pkt.SSRC != a.reports.ssrc {
+			a.known = true
+			a.follow(pkt.SSRC)
 		}
 		if err := stream.Push(pkt, now, a.emit); err != nil {
 			a.fail(&sinkError{err}) // known already, when it is the sink's
@@ -103,10 +107,36 @@ func (a *attempt) onRTCP(pkt rtcp.Packet) {
 	if !ok {
 		return
 	}
-	// cameras that write another SSRC into their reports than into their packets
-	// exist, but so do reports of another stream on the same port
-	if c := a.clock.Load(); c != nil && report.SSRC == a.ssrc.Load() {
+	r := &a.reports
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := a.clock.Load(); c != nil && r.known && report.SSRC == r.ssrc {
 		c.Report(report.NTPTime, report.RTPTime, now)
+		return
+	}
+	// the report of a source may come before its first packet; reports of other
+	// streams on the same port are never asked for
+	r.early, r.earlyAt = *report, now
+}
+
+// reports assigns sender reports to the source of the packets.
+type reports struct {
+	mu      sync.Mutex
+	known   bool
+	ssrc    uint32 // written under mu by the packets' goroutine, which reads it without
+	early   rtcp.SenderReport
+	earlyAt time.Time // zero = none
+}
+
+// follow notes that packets come from ssrc now.
+func (a *attempt) follow(ssrc uint32) {
+	r := &a.reports
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known, r.ssrc = true, ssrc
+	if !r.earlyAt.IsZero() && r.early.SSRC == ssrc {
+		a.clock.Load().Report(r.early.NTPTime, r.early.RTPTime, r.earlyAt)
+		r.early, r.earlyAt = rtcp.SenderReport{}, time.Time{}
 	}
 }
 
