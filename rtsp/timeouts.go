@@ -12,7 +12,7 @@ type Timeouts struct {
 	Dial time.Duration
 	// Response is for the answer to one request. Default 5 s.
 	Response time.Duration
-	// Handshake is for everything from the first dial to the answer to PLAY. Default 15 s.
+	// Handshake is for one connection, from its dial to the answer to PLAY. Default 15 s.
 	Handshake time.Duration
 	// UDPStart is how long TransportAuto waits for the first UDP packet. Default 3 s.
 	UDPStart time.Duration
