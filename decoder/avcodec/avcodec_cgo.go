@@ -179,7 +179,9 @@ func Version() string {
 func License() string { return C.GoString(C.avcodec_license()) }
 
 // TuneAllocator makes the C library's allocator fit picture buffers: few arenas,
-// and blocks of 256 KiB and more mapped on their own, so that the pictures of a
-// camera that went away return to the system at once. It concerns the whole
-// process and belongs at its start. It reports whether the C library listens (glibc does).
-func TuneAllocator() bool { return C.fp_tune_allocator(2, 256<<10) != 0 }
+// and blocks of 64 KiB and more mapped on their own, so that the pictures of a
+// camera that went away return to the system at once. The bound must be below the
+// chroma planes of common sizes: with 256 KiB, those of 720p stay on the heap and
+// hold on to more memory than without any tuning. It concerns the whole process
+// and belongs at its start. It reports whether the C library listens (glibc does).
+func TuneAllocator() bool { return C.fp_tune_allocator(2, 64<<10) != 0 }

@@ -16,15 +16,17 @@ func fit(w, h int, o decoder.Output) (int, int) {
 		return w, h
 	}
 	if maxW*h <= maxH*w { // the width is what binds
-		return even(maxW, maxW), even((maxW*h+w/2)/w, maxH)
+		width := even(maxW, 1, maxW)
+		return width, even(width*h, w, maxH)
 	}
-	return even((maxH*w+h/2)/h, maxW), even(maxH, maxH)
+	height := even(maxH, 1, maxH)
+	return even(height*w, h, maxW), height
 }
 
-// even rounds v to the nearest even number that is at least 2, or 1 where the
-// bound leaves no room for 2.
-func even(v, bound int) int {
-	v = (v + 1) &^ 1
+// even is num/den rounded to an even number within the bound, at least 2, or 1
+// where the bound leaves no room for 2.
+func even(num, den, bound int) int {
+	v := 2 * ((num + den) / (2 * den))
 	if v > bound {
 		v = bound &^ 1
 	}
