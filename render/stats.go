@@ -1,0 +1,27 @@
+package render
+
+import "time"
+
+// Stats count since the renderer was made.
+type Stats struct {
+	Renders    uint64        // pictures made
+	Shared     uint64        // callers that waited for a picture somebody else had asked for
+	Hits       uint64        // callers that got a kept picture
+	Failures   uint64        // pictures that could not be made, cancelled ones included
+	RenderTime time.Duration // spent on the pictures made, waiting for a turn not included
+
+	InFlight     int   // pictures being made, or waiting for their turn, now
+	CacheEntries int   // pictures kept now
+	CacheBytes   int64 // and their bytes
+}
+
+// Stats returns a snapshot.
+func (r *Renderer) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cache.expire(time.Now())
+	s := r.stats
+	s.InFlight = len(r.flights)
+	s.CacheEntries, s.CacheBytes = r.cache.order.Len(), r.cache.bytes
+	return s
+}
