@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"

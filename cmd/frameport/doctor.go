@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+
+	"runtime"
+	"syscall"
+
+	"github.com/frameport/frameport/backend"
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/frame"
+)
+
+type doctorCmd struct {
+	Backend string `enum:"auto,cuda,cpu" default:"auto" help:"The backend to look at: auto, cuda or cpu."`
+}
+
+// Run says what this machine can decode and why not more. It fails when the
+// worker could not start with this backend.
+func (c doctorCmd) Run(io streams) error {
+	var kind config.BackendKind
+	if err := kind.UnmarshalText([]byte(c.Backend)); err != nil {
+		return err
+	}
+	b, err := backend.New(kind, &frame.Account{})
+	if err != nil {
+		return err
+	}
+	t := newTable(io.out)
+	t.row("version", version)
+	t.row("system", fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()))
+	t.row("backend", b.Choice.Kind.String())
+	t.row("reason", b.Choice.Reason)
+	for _, l := range backend.Libraries() {
+		t.row("library", l)
+	}
+	for _, codec := range backend.Codecs() {
+		t.row("decodes", codec.String())
+	}
+	t.row("open files", openFiles())
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return b.Close()
+}
+
+// openFiles judges the descriptor limit: a camera over UDP needs three.
+func openFiles() string {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return err.Error()
+	}
+	const perCamera, others = 4, 100
+	if l.Cur < others+perCamera*256 {
+		return fmt.Sprintf("%d: enough for about %d cameras; raise it with ulimit -n or LimitNOFILE=", l.Cur, (l.Cur-others)/perCamera)
+	}
+	return fmt.Sprintf("%d: enough for %d cameras and more", l.Cur, min((l.Cur-others)/perCamera, 4096))
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"crypto/rand"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/backend"
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
+)
+
+// instance is this run of the worker as WorkerService describes it.
+type instance struct {
+	id      string
+	started time.Time
+	choice  backend.Choice
+	max     int
+	account *frame.Account
+}
+
+func newInstance(started time.Time, choice backend.Choice, s config.Worker, account *frame.Account) instance {
+	return instance{id: rand.Text(), started: started, choice: choice, max: s.MaxCameras, account: account}
+}
+
+// worker makes the part of the worker's description that the server doesn't know.
+func (i instance) worker() *frameportv1.Worker {
+	limits := decoder.DefaultLimits()
+	return &frameportv1.Worker{
+		Version:    version,
+		InstanceId: i.id,
+		StartTime:  timestamppb.New(i.started),
+		Backend: &frameportv1.BackendStatus{
+			Kind:      backendKinds[i.choice.Kind],
+			Requested: backendKinds[i.choice.Requested],
+			Reason:    i.choice.Reason,
+		},
+		Limits: &frameportv1.WorkerLimits{
+			MaxCameras:       int32(i.max),
+			MaxPictureWidth:  int32(limits.MaxWidth),
+			MaxPictureHeight: int32(limits.MaxHeight),
+			MaxPicturePixels: int64(limits.MaxPixels),
+		},
+		FrameHostBytes: i.account.Bytes(),
+		LiveFrames:     i.account.Frames(),
+	}
+}
+
+var backendKinds = map[config.BackendKind]frameportv1.BackendKind{
+	config.BackendAuto: frameportv1.BackendKind_BACKEND_KIND_AUTO,
+	config.BackendCUDA: frameportv1.BackendKind_BACKEND_KIND_CUDA,
+	config.BackendCPU:  frameportv1.BackendKind_BACKEND_KIND_CPU,
+}

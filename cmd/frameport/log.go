@@ -1,0 +1,24 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/telemetry"
+)
+
+// newLogger makes the logger that valid settings describe.
+func newLogger(w io.Writer, s config.Worker) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		return nil, err
+	}
+	return telemetry.NewLogger(w, telemetry.LogFormat(s.LogFormat), level)
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/frameport/frameport/backend"
+	"github.com/frameport/frameport/camera"
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/config/statefile"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/render"
+	"github.com/frameport/frameport/rtsp"
+	"github.com/frameport/frameport/server"
+	"github.com/frameport/frameport/server/httpapi"
+	"github.com/frameport/frameport/telemetry"
+)
+
+// workerConfig is what a worker is built from.
+type workerConfig struct {
+	settings config.Worker
+	declared []config.Declared
+	log      *slog.Logger
+	// ready, when set, is told the addresses once the listeners are open; http is
+	// nil when HTTP is off.
+	ready func(grpc, http net.Addr)
+}
+
+// runWorker builds the worker, runs it until ctx ends and takes it apart in
+// reverse order: servers, cameras, renderer, encoder and converter, state file.
+// It fails when anything is left over.
+func runWorker(ctx context.Context, cfg workerConfig) (err error) {
+	started := time.Now()
+	closing := func(what string, close func() error) {
+		if cerr := close(); cerr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", what, cerr))
+		}
+	}
+	s := cfg.settings
+	for _, address := range listenAddresses(s) {
+		if err := server.CheckListenAddress(address, false, s.Insecure); err != nil {
+			return err
+		}
+	}
+
+	account := &frame.Account{}
+	b, err := backend.New(s.Backend, account)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing("backend", b.Close)
+		if frames, bytes := account.Frames(), account.Bytes(); frames != 0 || bytes != 0 {
+			err = errors.Join(err, fmt.Errorf("shutdown left %d frames and %d bytes of picture memory behind; please report this", frames, bytes))
+		}
+	}()
+
+	cameras := camera.ManagerConfig{
+		NewSource:  newSources().open,
+		NewDecoder: b.ForCamera,
+		Declared:   cfg.declared,
+		Account:    account,
+		Logger:     cfg.log,
+		MaxCameras: s.MaxCameras,
+	}
+	if s.StateDir != "" {
+		file, records, err := statefile.Open(s.StateDir)
+		if err != nil {
+			return err
+		}
+		defer closing("state file", file.Close)
+		cameras.Store, cameras.Restored = file, records
+	}
+	manager := camera.NewManager(cameras)
+
+	metrics := telemetry.NewMetrics(version, b.Choice.Kind.String(), cfg.log)
+	metrics.Cameras(manager)
+	renderer := render.New(b.Converter, b.Encoder, render.Config{})
+	defer closing("renderer", renderer.Close)
+
+	servers, err := listen(ctx, s)
+	if err != nil {
+		return err
+	}
+	id := newInstance(started, b.Choice, s, account)
+	if err := servers.build(server.Manager(manager), renderer, metrics, id, cfg.log); err != nil {
+		return errors.Join(err, servers.close())
+	}
+	if cfg.ready != nil {
+		cfg.ready(servers.addresses())
+	}
+	grpcAddress, httpAddress := servers.addresses()
+	cfg.log.Info("serving", "version", version, "grpc", grpcAddress, "http", httpAddress,
+		"backend", b.Choice.Kind, "reason", b.Choice.Reason, "cameras", len(manager.List()), "state", s.StateDir)
+	err = runUntil(ctx, servers, manager)
+	cfg.log.Info("stopped", "error", err)
+	return err
+}
+
+// runUntil runs servers and cameras until ctx ends or one of them fails. The
+// cameras go on until the last call has been answered.
+func runUntil(ctx context.Context, servers *servers, manager *camera.Manager) error {
+	cameraCtx, stopCameras := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCameras()
+	camerasDone := make(chan error, 1)
+	go func() { camerasDone <- manager.Run(cameraCtx) }()
+
+	g, serving := errgroup.WithContext(ctx)
+	for _, run := range servers.runs {
+		g.Go(func() error { return run(serving) })
+	}
+	err := g.Wait()
+	stopCameras()
+	if cerr := <-camerasDone; !errors.Is(cerr, context.Canceled) {
+		err = errors.Join(err, cerr)
+	}
+	return err
+}
+
+func newSources() sources {
+	return sources{logins: rtsp.NewLoginBudget(), dials: rtsp.NewDialLimiter(0, 0)}
+}
+
+func listenAddresses(s config.Worker) []string {
+	if s.HTTPAddress == httpOff {
+		return []string{s.GRPCAddress}
+	}
+	return []string{s.GRPCAddress, s.HTTPAddress}
+}
+
+// httpOff as an address means that HTTP is not served.
+const httpOff = "off"
+
+// servers are the listeners and what serves on them.
+type servers struct {
+	grpc, http net.Listener // http is nil when it is off
+	runs       []func(context.Context) error
+}
+
+func listen(ctx context.Context, s config.Worker) (*servers, error) {
+	grpcListener, err := server.Listen(ctx, s.GRPCAddress, server.MaxConnections)
+	if err != nil {
+		return nil, fmt.Errorf("grpc: %w", err)
+	}
+	l := &servers{grpc: grpcListener}
+	if s.HTTPAddress == httpOff {
+		return l, nil
+	}
+	if l.http, err = httpapi.Listen(ctx, s.HTTPAddress, server.MaxConnections); err != nil {
+		return nil, errors.Join(fmt.Errorf("http: %w", err), grpcListener.Close())
+	}
+	return l, nil
+}
+
+func (l *servers) addresses() (grpcAddress, httpAddress net.Addr) {
+	if l.http != nil {
+		httpAddress = l.http.Addr()
+	}
+	return l.grpc.Addr(), httpAddress
+}
+
+func (l *servers) close() error {
+	err := l.grpc.Close()
+	if l.http != nil {
+		err = errors.Join(err, l.http.Close())
+	}
+	return err
+}
+
+func (l *servers) build(cameras server.Cameras, r server.Renderer, m *telemetry.Metrics, id instance, log *slog.Logger) error {
+	g, err := server.New(server.Config{
+		Listener: l.grpc, Cameras: cameras, Renderer: r, Worker: id.worker, Logger: log,
+		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer},
+	})
+	if err != nil {
+		return err
+	}
+	l.runs = append(l.runs, g.Run)
+	if l.http == nil {
+		return nil
+	}
+	h, err := httpapi.New(httpapi.Config{
+		Listener: l.http, Cameras: cameras, Renderer: r, Metrics: m.Handler(), Logger: log,
+		Hooks: httpapi.Hooks{FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer},
+	})
+	if err != nil {
+		return err
+	}
+	l.runs = append(l.runs, h.Run)
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/frameport/frameport/config"
+)
+
+// serveCmd are the flags of the worker. A flag that was given wins over the
+// configuration file, which wins over the default.
+type serveCmd struct {
+	GRPCAddress *string `name:"grpc-address" env:"FRAMEPORT_GRPC_ADDRESS" help:"Where to serve gRPC. Default: 127.0.0.1:50051."`
+	HTTPAddress *string `name:"http-address" env:"FRAMEPORT_HTTP_ADDRESS" help:"Where to serve HTTP; \"off\" for not at all. Default: 127.0.0.1:8080."`
+	StateDir    *string `name:"state-dir" env:"FRAMEPORT_STATE_DIR,STATE_DIRECTORY" help:"Folder for the cameras that were added over the API; empty = they are forgotten at exit. Default: $XDG_STATE_HOME/frameport or ~/.local/state/frameport." placeholder:"DIR"`
+	Config      string  `env:"FRAMEPORT_CONFIG" help:"YAML file with settings and cameras." placeholder:"FILE"`
+	Backend     *string `env:"FRAMEPORT_BACKEND" enum:"auto,cuda,cpu" help:"What decodes: auto, cuda or cpu. Default: auto."`
+	LogFormat   *string `env:"FRAMEPORT_LOG_FORMAT" enum:"text,json" help:"text or json. Default: text on a terminal, else json."`
+	LogLevel    *string `env:"FRAMEPORT_LOG_LEVEL" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default: info."`
+	Insecure    bool    `env:"FRAMEPORT_INSECURE" help:"Allow addresses that other machines can reach, without TLS and authentication."`
+	MaxCameras  *int    `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
+}
+
+// Run serves until it is interrupted.
+func (c *serveCmd) Run(ctx context.Context, io streams) error {
+	settings, declared, notes, err := c.settings(os.Environ())
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(io.err, settings)
+	if err != nil {
+		return err
+	}
+	for _, note := range notes {
+		log.Warn("camera in environment", "note", note)
+	}
+	return runWorker(ctx, workerConfig{settings: settings, declared: declared, log: log})
+}
+
+// settings lays flags over the file over the defaults, and collects the cameras
+// that are declared in the file and in the environment, with notes about the latter.
+func (c *serveCmd) settings(environ []string) (w config.Worker, declared []config.Declared, notes []string, err error) {
+	file := &config.File{}
+	if c.Config != "" {
+		if file, err = config.ReadFile(c.Config); err != nil {
+			return w, nil, nil, err
+		}
+	}
+	w = file.Worker
+	for _, v := range []struct{ flag, to *string }{
+		{c.GRPCAddress, &w.GRPCAddress},
+		{c.HTTPAddress, &w.HTTPAddress},
+		{c.LogFormat, &w.LogFormat},
+		{c.LogLevel, &w.LogLevel},
+	} {
+		if v.flag != nil {
+			*v.to = *v.flag
+		}
+	}
+	switch {
+	case c.StateDir != nil:
+		w.StateDir = *c.StateDir
+	case w.StateDir == "":
+		w.StateDir = defaultStateDir()
+	}
+	if c.Backend != nil {
+		if err := w.Backend.UnmarshalText([]byte(*c.Backend)); err != nil {
+			return w, nil, nil, err
+		}
+	}
+	if c.MaxCameras != nil {
+		w.MaxCameras = *c.MaxCameras
+	}
+	w.Insecure = w.Insecure || c.Insecure
+	if w.LogFormat == "" && !isTerminal(os.Stderr) {
+		w.LogFormat = "json"
+	}
+	w.EnsureDefaults()
+	if err := w.Validate(); err != nil {
+		return w, nil, nil, err
+	}
+	fromEnviron, notes, err := config.FromEnviron(environ)
+	if err != nil {
+		return w, nil, notes, err
+	}
+	declared, err = config.MergeDeclared(file.Cameras, fromEnviron)
+	return w, declared, notes, err
+}
+
+// defaultStateDir follows the XDG base directory specification. Without a home
+// there is no place that would survive, so nothing is kept.
+func defaultStateDir() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "frameport")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state", "frameport")
+}
