@@ -311,3 +311,23 @@ func TestSetsLostBeforeRandomAccess(t *testing.T) {
 		}
 	})
 }
+
+// A parameter set that can't be read past its identifier is passed on all the
+// same: what it says is for the decoder to judge.
+func TestUnreadableSPS(t *testing.T) {
+	pics := clip(t, "h264_plain.h264")
+	for _, pic := range pics {
+		for i, u := range pic {
+			if nal.TypeOfH264(u[0]) == nal.H264SPS {
+				pic[i] = u[:7]
+			}
+		}
+	}
+	out := feed(t, newStream(t, Config{Codec: media.CodecH264}), pack(&packer{mtu: 1000}, pics))
+	if len(out.units) != len(pics) {
+		t.Fatalf("%d units", len(out.units))
+	}
+	if f := out.units[0].Format; f.Width != 0 || f.CodedWidth != 0 || f.NoReorder || len(f.Parameters) == 0 {
+		t.Errorf("%+v", f)
+	}
+}

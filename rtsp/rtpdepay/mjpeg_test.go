@@ -241,14 +241,29 @@ func TestMJPEGCachedTables(t *testing.T) {
 	}
 }
 
-// 192 bytes of tables: a third one for the second chroma component (v4l2rtspserver).
-func TestMJPEGThreeTables(t *testing.T) {
+// 192 bytes of tables: a third one for the second chroma component
+// (v4l2rtspserver); 64 bytes: one for all.
+func TestMJPEGThreeTablesAndOne(t *testing.T) {
 	file := encode(t, 64, 48, 3, 60)
 	parts := takeApart(t, file)
 	parts.quant = append(bytes.Clone(parts.quant), parts.quant[64:128]...)
 	j := jpegPacker{q: 255, packer: packer{mtu: 500}}
 	out := feed(t, mjpegStream(t), append(j.picture(0, parts), j.picture(tick, parts)...))
 	samePixels(t, out.units[0].Data, file)
+
+	parts.quant = parts.quant[:64]
+	out = feed(t, mjpegStream(t), append(j.picture(0, parts), j.picture(tick, parts)...))
+	img, err := jpeg.Decode(bytes.NewReader(out.units[0].Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := jpeg.Decode(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(img.(*image.YCbCr).Y, want.(*image.YCbCr).Y) {
+		t.Error("luma differs")
+	}
 }
 
 // ONVIF devices say the size of big pictures in a header extension.

@@ -1,13 +1,18 @@
 package rtpdepay
 
-import "github.com/pion/rtp"
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/pion/rtp"
+)
 
 const (
 	// maxGap is the largest forward jump that counts as loss.
 	maxGap = 3000
-	// maxLate is how far behind a packet may come and still be a late one: twice
-	// the window in which transports put packets in order.
-	maxLate = 128
+	// lateWindow is how far behind a packet may come and still be a late one:
+	// twice the window in which transports put packets in order.
+	lateWindow = 128
 	// adoptAfter is how many packets in a row make a new source.
 	adoptAfter = 3
 )
@@ -28,75 +33,106 @@ const (
 type sequencer struct {
 	started bool
 	ssrc    uint32
-	ext     uint64    // of the last packet passed
-	seen    [2]uint64 // ext-1, ext-2, …: bit set = received
+	first   uint64 // 64-bit number of the first packet passed
+	ext     uint64 // and of the last
+	ts      uint32 // of the last
+	doubt   bool   // a packet was not passed that may be news
+	window  [lateWindow]passed
 
 	strangers   int
 	strangeSSRC uint32
 	strangeNext uint16
 }
 
-// next returns the verdict on a packet, and for one in order how many are
-// missing before it.
-func (s *sequencer) next(h *rtp.Header) (v verdict, gap uint64) {
+// Note: [Numbers set back]
+//
+// A camera that sets its sequence numbers back a little sends other packets under
+// the same numbers, until it catches up. These are neither late nor duplicates,
+// and if they were dropped as such nobody would see the hole. So the packets of
+// the past are remembered by what they were, and one that does not fit raises
+// doubt: what comes next in order is taken as coming after a loss.
+
+// passed is a packet of the past, at its sequence number modulo the window.
+type passed struct {
+	number uint32 // low bits of the 64-bit sequence number
+	ts     uint32
+	sum    uint32 // of the payload's size and ends; 0 = nothing here
+}
+
+// next returns the verdict on a packet. For one in order it says how many are
+// missing before it, and whether any may be.
+func (s *sequencer) next(p *rtp.Packet) (v verdict, gap uint64, hole bool) {
 	if !s.started {
-		s.restart(h, 1)
-		return inOrder, 0
+		s.restart(p)
+		return inOrder, 0, false
 	}
-	if h.SSRC != s.ssrc {
-		return s.strange(h), 0
+	if p.SSRC != s.ssrc {
+		return s.strange(p), 0, false
 	}
-	d := int(int16(h.SequenceNumber - uint16(s.ext))) //nolint:gosec // modulo 2^16 by intent
+	d := int(int16(p.SequenceNumber - uint16(s.ext))) //nolint:gosec // modulo 2^16 by intent
 	switch {
 	case d > 0 && d <= maxGap+1:
-		s.shift(d)
+		hole = d > 1 || s.doubt
 		s.ext += uint64(d)
-		s.strangers = 0
-		return inOrder, uint64(d - 1)
-	case d == 0:
-		return duplicate, 0
-	case d < 0 && d >= -maxLate:
-		word, bit := (-d-1)/64, uint((-d-1)%64)
-		if s.seen[word]>>bit&1 == 1 {
-			return duplicate, 0
-		}
-		s.seen[word] |= 1 << bit
-		return late, 0
+		s.strangers, s.doubt = 0, false
+		s.remember(p)
+		return inOrder, uint64(d - 1), hole
+	case d <= 0 && d > -lateWindow:
+		return s.past(p, s.ext-uint64(-d)), 0, false
 	default:
-		return s.strange(h), 0
+		return s.strange(p), 0, false
 	}
+}
+
+// past judges a packet whose number is behind, but not far.
+func (s *sequencer) past(p *rtp.Packet, number uint64) verdict {
+	was, is := &s.window[number%lateWindow], passedOf(number, p)
+	switch {
+	case *was == is:
+		return duplicate
+	case number < s.first, was.sum != 0 && was.number == is.number:
+		s.doubt = true
+		return s.strange(p)
+	default:
+		*was = is
+		s.doubt = s.doubt || int32(p.Timestamp-s.ts) > 0 //nolint:gosec // modulo 2^32 by intent
+		return late
+	}
+}
+
+func passedOf(number uint64, p *rtp.Packet) passed {
+	var ends [16]byte
+	copy(ends[:8], p.Payload)
+	copy(ends[8:], p.Payload[max(0, len(p.Payload)-8):])
+	a, b := binary.LittleEndian.Uint64(ends[:8]), binary.LittleEndian.Uint64(ends[8:])
+	sum := (a^bits.RotateLeft64(b, 23)+uint64(len(p.Payload)))*0x9e3779b97f4a7c15>>32 | 1
+	return passed{uint32(number), p.Timestamp, uint32(sum)} //nolint:gosec // low bits by intent
+}
+
+func (s *sequencer) remember(p *rtp.Packet) {
+	s.ts = p.Timestamp
+	s.window[s.ext%lateWindow] = passedOf(s.ext, p)
 }
 
 // strange counts packets that continue each other but not the stream.
-func (s *sequencer) strange(h *rtp.Header) verdict {
-	if s.strangers == 0 || h.SSRC != s.strangeSSRC || h.SequenceNumber != s.strangeNext {
+func (s *sequencer) strange(p *rtp.Packet) verdict {
+	if s.strangers == 0 || p.SSRC != s.strangeSSRC || p.SequenceNumber != s.strangeNext {
 		s.strangers = 0
-		s.strangeSSRC = h.SSRC
+		s.strangeSSRC = p.SSRC
 	}
 	s.strangers++
-	s.strangeNext = h.SequenceNumber + 1
+	s.strangeNext = p.SequenceNumber + 1
 	if s.strangers < adoptAfter {
 		return stranger
 	}
-	s.restart(h, adoptAfter)
+	s.restart(p)
 	return adopted
 }
 
-// restart begins a new source, of which n packets in a row have been received.
-func (s *sequencer) restart(h *rtp.Header, n int) {
+// restart begins a new source with this packet.
+func (s *sequencer) restart(p *rtp.Packet) {
 	// A start far above zero leaves room for the numbers of late packets.
-	*s = sequencer{started: true, ssrc: h.SSRC, ext: 1<<32 | uint64(h.SequenceNumber)}
-	s.seen[0] = 1<<(n-1) - 1
-}
-
-// shift makes room for d new numbers, the last of which is the new ext.
-func (s *sequencer) shift(d int) {
-	hi, lo := s.seen[1]<<1|s.seen[0]>>63, s.seen[0]<<1|1
-	n := uint(d - 1)
-	if n >= 64 {
-		hi, lo = lo<<(n-64), 0
-	} else {
-		hi, lo = hi<<n|lo>>(64-n), lo<<n
-	}
-	s.seen = [2]uint64{lo, hi}
+	at := 1<<32 | uint64(p.SequenceNumber)
+	*s = sequencer{started: true, ssrc: p.SSRC, first: at, ext: at}
+	s.remember(p)
 }

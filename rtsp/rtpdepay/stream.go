@@ -61,12 +61,12 @@ func New(cfg Config) (*Stream, error) {
 func (s *Stream) Push(pkt *rtp.Packet, received time.Time, emit func(*media.AccessUnit) error) error {
 	s.out.emit = emit
 	s.stats.packets.Add(1)
-	verdict, gap := s.seq.next(&pkt.Header)
+	verdict, gap, hole := s.seq.next(pkt)
 	switch verdict {
 	case inOrder:
 		s.held = s.held[:0]
-		if gap > 0 {
-			s.stats.lost.Add(gap - min(gap, s.reported))
+		s.stats.lost.Add(gap - min(gap, s.reported))
+		if hole {
 			s.payload.lost()
 		}
 		s.reported = 0

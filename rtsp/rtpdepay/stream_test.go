@@ -60,7 +60,7 @@ func TestSSRCChanges(t *testing.T) {
 // packet of another one changes nothing.
 func TestSequenceJumps(t *testing.T) {
 	pics := append(clip(t, "h264_plain.h264"), clip(t, "h264_plain.h264")...)
-	for name, jump := range map[string]uint16{"far ahead": 20000, "back": 40000, "just beyond loss": 3002} {
+	for name, jump := range map[string]uint16{"far ahead": 20000, "back": 40000, "just beyond loss": 3002, "back a little": 1<<16 - 100} {
 		p := &packer{mtu: 60, seq: 5}
 		pkts := pack(p, pics[:20])
 		p.seq += jump
@@ -115,13 +115,13 @@ func TestSequencerWindow(t *testing.T) {
 	seen := map[int]bool{}
 	at := 1000
 	push := func(n int) verdict {
-		v, _ := s.next(&rtp.Header{SequenceNumber: uint16(n)})
+		v, _, _ := s.next(&rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(n), Timestamp: uint32(n)}})
 		return v
 	}
 	push(at)
 	seen[at] = true
 	for i := range 20000 {
-		n := at + []int{1, 1, 2, -1, -5, -64, -127, 63, 65, 128, 129, 1, 300, -128}[i*7919%14]
+		n := at + []int{1, 1, 2, -1, -5, -64, -127, 63, 65, 128, 129, 1, 300, -126}[i*7919%14]
 		want := late
 		switch {
 		case n > at:
