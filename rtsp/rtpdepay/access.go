@@ -1,5 +1,7 @@
 package rtpdepay
 
+import "github.com/frameport/frameport/rtsp/nal"
+
 // Note: [Random access]
 //
 // Decoding begins at an IDR picture, at CRA and BLA pictures (H.265), or at an
@@ -7,10 +9,16 @@ package rtpdepay
 // the pictures that are shown before it but decoded after it are left out: they
 // refer to what was not received, or would have a time before the first.
 //
+// A CRA picture that ends a wait gets an end of sequence unit in front: else the
+// decoder, which knows nothing of the hole, would count its order on from before.
+//
 // Streams with intra refresh have none of these, only recovery points at
 // predicted pictures. From the second one without an IDR picture between on they
 // count as random access; the decoder then shows nothing until the picture is
 // whole, as FFmpeg does.
+
+// endOfSequence is the end of sequence NAL unit of H.265 (7.3.2.6).
+const endOfSequence = nal.StartCode + "\x48\x01"
 
 // gradual recognises intra refresh.
 type gradual struct{ points int }

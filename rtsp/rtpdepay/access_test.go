@@ -3,6 +3,7 @@ package rtpdepay
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 
@@ -329,5 +330,35 @@ func TestUnreadableSPS(t *testing.T) {
 	}
 	if f := out.units[0].Format; f.Width != 0 || f.CodedWidth != 0 || f.NoReorder || len(f.Parameters) == 0 {
 		t.Errorf("%+v", f)
+	}
+}
+
+// A CRA picture after a loss begins a sequence; one without does not.
+func TestEndOfSequenceBeforeCRA(t *testing.T) {
+	pics := clip(t, "h265_opengop.h265")
+	lost := 12
+	var pkts []*rtp.Packet
+	for _, p := range pack(&packer{hevc: true, mtu: 300}, pics) {
+		if p.Timestamp != uint32(lost)*tick {
+			pkts = append(pkts, p)
+		}
+	}
+	out := feed(t, newStream(t, Config{Codec: media.CodecH265}), pkts)
+	ends, cras := 0, 0
+	for i, u := range out.units {
+		ended := bytes.HasPrefix(u.Data, []byte(endOfSequence))
+		if resumed := u.RandomAccess && i > 0 && u.PTS-out.units[i-1].PTS > 200*time.Millisecond; ended != resumed {
+			t.Errorf("unit %d: end of sequence %v, after a loss %v", i, ended, resumed)
+		}
+		if ended {
+			ends++
+		}
+		if nal.TypeOfH265(vclOf(u.units, true)[0][0]) == nal.H265CRA {
+			cras++
+			checkSets(t, u, true)
+		}
+	}
+	if ends != 1 || cras < 2 {
+		t.Errorf("%d ends of sequence, %d CRA pictures", ends, cras)
 	}
 }

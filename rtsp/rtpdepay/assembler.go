@@ -38,6 +38,7 @@ type assembler struct {
 	nals   int // NAL units in the buffer or dropped with the current unit
 	store  paramStore
 	format formats
+	ended  []byte // format.front behind an end of sequence
 
 	// The possible prefix of the next picture: from where, or -1, and its units.
 	prefixAt int

@@ -53,6 +53,9 @@ func (h265Syntax) slice(header, body []byte) (slice, bool) {
 		intra:   t.IRAP(),
 		leads:   t.IRAP() && t != nal.H265IDRNLP,
 		leading: t.Leading(),
+		// A decoder that is not told of the break gives such a picture an order
+		// count that may collide with one before the hole.
+		continues: t == nal.H265CRA,
 	}, ok
 }
 

@@ -59,7 +59,6 @@ type jpegPacker struct {
 	q       uint8
 	noQuant bool // of a Q from 128 on: leave the tables out
 	w8, h8  int  // overrides the size fields, if not 0; -1 writes 0
-	restart uint16
 }
 
 func (j *jpegPacker) picture(ts uint32, p jpegParts) (out []*rtp.Packet) {

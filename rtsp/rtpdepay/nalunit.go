@@ -132,7 +132,7 @@ func (a *assembler) write(b []byte) {
 	}
 	limit := a.maxBytes
 	if a.cur.candidate {
-		limit -= len(a.format.front)
+		limit -= len(endOfSequence) + len(a.format.front)
 	}
 	if a.buf.len()+len(b) > limit {
 		a.oversized()

@@ -53,7 +53,7 @@ func (a *assembler) openPicture(s slice, header, body []byte) {
 	a.stripPrefix(changedPPS && !u.candidate)
 	if u.candidate && !u.drop {
 		a.format.prepare(&a.store, u.sets)
-		a.buf.reserve(len(a.format.front))
+		a.buf.reserve(len(endOfSequence) + len(a.format.front))
 	}
 	if u.drop {
 		a.buf.truncate(0)
@@ -157,6 +157,10 @@ func (a *assembler) hand(end int) {
 	var front []byte
 	if u.candidate {
 		front = a.format.front
+		if a.waiting && u.head.continues && a.format.current != nil {
+			a.ended = append(append(a.ended[:0], endOfSequence...), front...)
+			front = a.ended
+		}
 		a.out.clock.SetMonotone(a.format.use().NoReorder)
 	}
 	a.leads.after(u, a.waiting)

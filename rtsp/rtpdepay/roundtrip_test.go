@@ -100,6 +100,9 @@ func checkClip(t *testing.T, c clipCase, pics [][][]byte, out *sink) {
 // checkSets asserts that the parameter sets stand in front, once each.
 func checkSets(t *testing.T, u got, hevc bool) {
 	t.Helper()
+	if hevc && u.units[0][0]>>1 == 36 {
+		u.units = u.units[1:] // end of sequence, after a loss
+	}
 	want := []byte{7, 8}
 	if hevc {
 		want = []byte{32, 33, 34}

@@ -22,6 +22,9 @@ type slice struct {
 	// leads: pictures may follow that are shown before this one and refer to
 	// what came before it. leading: this is such a picture. H.265 only.
 	leads, leading bool
+	// continues: the picture is a random-access point but counts on with the
+	// coded video sequence before it (CRA). H.265 only.
+	continues bool
 	// The rest is H.264, and there if detail is true.
 	detail        bool
 	field, bottom bool
