@@ -53,7 +53,7 @@ func idleCamera(tb testing.TB, mode config.DecodeMode) *camera {
 		newDecoder: func(cfg decoder.Config, _ config.BackendKind) (decoder.Decoder, BackendInfo, error) {
 			return &plainDecoder{frame.NewPool(8, cfg.Account), cfg}, BackendInfo{}, nil
 		},
-		buffers: &buffers{}, changed: n.changed,
+		buffers: &buffers{}, changed: n.changed, decoded: func(time.Duration) {},
 	})
 	tb.Cleanup(func() { c.finish(ErrRemoved) })
 	c.intake.attempt()

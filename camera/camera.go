@@ -24,6 +24,7 @@ type tools struct {
 	newSource  func(config.Camera, *slog.Logger) (Source, error)
 	newDecoder NewDecoder
 	newRetry   func() retrier
+	decoded    func(time.Duration)
 	buffers    *buffers
 	changed    func() uint64
 }
@@ -177,6 +178,7 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 		queue: newQueue(c.tools.buffers), policy: &c.policy, publisher: c.publisher,
 		health: c.health, totals: &c.totals, account: c.account, log: c.log,
 		refuse: c.refuse, after: c.lastDone, done: make(chan struct{}), base: time.Now(),
+		decoded: c.tools.decoded,
 	}
 	p.create = func(cfg decoder.Config, pol *policy) (decoder.Decoder, error) { return c.create(p, cfg, pol) }
 	c.pipe.Store(p)

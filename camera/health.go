@@ -49,6 +49,7 @@ type health struct {
 	session  uint64
 	hold     time.Time // DEGRADED lasts until then
 	revision uint64
+	changes  uint64 // how many there were
 	gates    [classes]gate
 }
 
@@ -65,25 +66,32 @@ type healthView struct {
 	cause       string
 	fault, last FaultStatus
 	revision    uint64
+	changes     uint64
 }
 
 func newHealth(log *slog.Logger, changed func() uint64) *health {
 	h := &health{log: log, changed: changed, since: time.Now(), cause: "added"}
-	h.revision = changed()
+	h.news()
 	return h
 }
 
 func (h *health) view() healthView {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return healthView{h.state, h.since, h.cause, h.fault, h.last, h.revision}
+	return healthView{h.state, h.since, h.cause, h.fault, h.last, h.revision, h.changes}
+}
+
+// news tells everybody who watches that something changed. h.mu is held.
+func (h *health) news() {
+	h.changes++
+	h.revision = h.changed()
 }
 
 // touch notes a change of the specification.
 func (h *health) touch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.revision = h.changed()
+	h.news()
 }
 
 // connecting starts over, without a fault.
@@ -100,7 +108,7 @@ func (h *health) attempting() {
 	defer h.mu.Unlock()
 	if !h.fault.NextAttempt.IsZero() {
 		h.fault.NextAttempt = time.Time{}
-		h.revision = h.changed()
+		h.news()
 	}
 }
 
@@ -163,7 +171,7 @@ func (h *health) failed(err error, next time.Time) {
 	if h.state != to || fresh {
 		h.move(to, err.Error())
 	} else {
-		h.revision = h.changed()
+		h.news()
 	}
 }
 
@@ -196,7 +204,7 @@ func (h *health) move(to State, cause string) {
 	}
 	h.state, h.cause = to, cause
 	h.quick.Store(uint32(to))
-	h.revision = h.changed()
+	h.news()
 	h.report(from)
 }
 

@@ -20,6 +20,9 @@ type ManagerConfig struct {
 	// rtsp.DialLimiter) are shared by what it closes over.
 	NewSource  func(config.Camera, *slog.Logger) (Source, error)
 	NewDecoder NewDecoder
+	// Decoded is told how long each access unit took to decode, on the decoding
+	// goroutine; nil = nobody wants to know.
+	Decoded func(time.Duration)
 	// Store keeps what the API changed; nil = nothing survives a restart.
 	Store Store
 	// Restored is what Store held at the start, Declared what the camera file and
@@ -74,6 +77,9 @@ func NewManager(cfg ManagerConfig) *Manager {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Decoded == nil {
+		cfg.Decoded = func(time.Duration) {}
+	}
 	if cfg.Account == nil {
 		cfg.Account = &frame.Account{}
 	}
@@ -87,7 +93,7 @@ func NewManager(cfg ManagerConfig) *Manager {
 	}
 	m.tools = tools{
 		newSource: cfg.NewSource, newDecoder: cfg.NewDecoder, buffers: &buffers{}, changed: m.notifier.changed,
-		newRetry: func() retrier { return retry.New(nil) },
+		newRetry: func() retrier { return retry.New(nil) }, decoded: cfg.Decoded,
 	}
 	m.restore()
 	return m

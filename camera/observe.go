@@ -13,7 +13,7 @@ func (c *camera) snapshot() Snapshot {
 	v := c.health.view()
 	last := c.totals.getLast()
 	s := Snapshot{
-		ID: c.id, AddedTime: c.added, Revision: v.revision,
+		ID: c.id, AddedTime: c.added, Revision: v.revision, Changes: v.changes,
 		State: v.state, StateTime: v.since, Cause: v.cause, Fault: v.fault, LastFault: v.last,
 		Width: last.width, Height: last.height, LastFrame: last.received, LastFrameID: last.id,
 		Epoch: c.totals.epoch.Load(),
@@ -23,6 +23,7 @@ func (c *camera) snapshot() Snapshot {
 	s.Bitrate = 8 * bytes
 	s.DecodedFPS, _ = c.frames.rates(now)
 	s.GOP.Frames, s.GOP.Duration = c.intake.gop.measured()
+	s.Readers = c.ring.Readers()
 	s.Memory.Host = c.account.Bytes()
 	if p := c.pipe.Load(); p != nil {
 		s.Memory.Host += int64(p.queue.held())

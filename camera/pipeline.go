@@ -38,6 +38,7 @@ type pipeline struct {
 	totals    *totals
 	account   *frame.Account
 	refuse    func(*media.Format, *fault.Error) // the stream can't be decoded here
+	decoded   func(time.Duration)               // told how long each unit took
 	log       *slog.Logger
 
 	after <-chan struct{} // the pipeline before this one is gone; nil = there is none
@@ -176,7 +177,10 @@ func (p *pipeline) ready(pol *policy, u *unit, now time.Time) (bool, error) {
 }
 
 func (p *pipeline) decode(ctx context.Context, pol *policy, u *unit) error {
-	if err := p.dec.Decode(ctx, &u.AccessUnit, p.emit); err != nil {
+	start := time.Now()
+	err := p.dec.Decode(ctx, &u.AccessUnit, p.emit)
+	p.decoded(time.Since(start))
+	if err != nil {
 		return err
 	}
 	if pol.mode == config.DecodeKeyframes {

@@ -14,6 +14,7 @@ type Snapshot struct {
 	ID        string
 	Spec      config.Camera
 	Revision  uint64 // of the manager when this camera changed last
+	Changes   uint64 // how often it changed: state, fault or specification
 	AddedTime time.Time
 
 	State     State
@@ -41,6 +42,7 @@ type Snapshot struct {
 	Device        string
 	BackendReason string
 	Memory        Memory
+	Readers       int  // of the frames now: streams and waiting calls
 	TLSInsecure   bool // the certificate is not checked
 }
 

@@ -18,6 +18,7 @@ type Ring struct {
 	slots    []*Frame // oldest first, at most size
 	size     int
 	wake     chan struct{} // closed at the next publish; nil while nobody waits
+	waiting  int           // calls of Wait that block
 	watchers []chan<- struct{}
 	closed   error
 }
@@ -99,13 +100,34 @@ func (r *Ring) Wait(ctx context.Context, after ID) (*Frame, error) {
 			r.wake = make(chan struct{})
 		}
 		wake := r.wake
+		r.waiting++
 		r.mu.Unlock()
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := r.sleep(ctx, wake); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// sleep waits for the next publish, or for ctx to end.
+func (r *Ring) sleep(ctx context.Context, wake <-chan struct{}) error {
+	defer func() {
+		r.mu.Lock()
+		r.waiting--
+		r.mu.Unlock()
+	}()
+	select {
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Readers returns how many watch the ring or wait for its next frame now.
+func (r *Ring) Readers() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.watchers) + r.waiting
 }
 
 // Watch sends to ch, without blocking, after every publish and at Close, so that

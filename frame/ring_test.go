@@ -252,3 +252,26 @@ func TestRingDoesNotAllocate(t *testing.T) {
 	}
 	r.Close(nil)
 }
+
+func TestReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := frame.NewRing(1)
+		stop := r.Watch(make(chan struct{}, 1))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = r.Wait(ctx, frame.ID{})
+		}()
+		synctest.Wait()
+		if n := r.Readers(); n != 2 {
+			t.Errorf("%d readers, want a watcher and a waiting call", n)
+		}
+		stop()
+		cancel()
+		<-done
+		if n := r.Readers(); n != 0 {
+			t.Errorf("%d readers after all have gone", n)
+		}
+	})
+}

@@ -24,6 +24,8 @@ type Config struct {
 	CacheBytes int64
 	// CacheAge is how long a picture is kept at most. 0 = 10 s.
 	CacheAge time.Duration
+	// Rendered is told how long each picture took to make; nil = nobody wants to know.
+	Rendered func(time.Duration)
 }
 
 // EnsureDefaults fills the zero fields.
@@ -37,13 +39,17 @@ func (c *Config) EnsureDefaults() {
 	if c.CacheAge <= 0 {
 		c.CacheAge = 10 * time.Second
 	}
+	if c.Rendered == nil {
+		c.Rendered = func(time.Duration) {}
+	}
 }
 
 // Renderer makes pictures of frames. It may be called from many goroutines.
 type Renderer struct {
-	conv convert.Converter
-	enc  jpeg.Encoder
-	slot chan struct{} // one token for each picture that is being made
+	conv     convert.Converter
+	enc      jpeg.Encoder
+	rendered func(time.Duration)
+	slot     chan struct{} // one token for each picture that is being made
 
 	mu      sync.Mutex
 	flights map[key]*flight
@@ -58,11 +64,12 @@ type Renderer struct {
 func New(conv convert.Converter, enc jpeg.Encoder, cfg Config) *Renderer {
 	cfg.EnsureDefaults()
 	return &Renderer{
-		conv:    conv,
-		enc:     enc,
-		slot:    make(chan struct{}, cfg.Parallel),
-		flights: map[key]*flight{},
-		cache:   newCache(cfg.CacheBytes, cfg.CacheAge),
+		conv:     conv,
+		enc:      enc,
+		rendered: cfg.Rendered,
+		slot:     make(chan struct{}, cfg.Parallel),
+		flights:  map[key]*flight{},
+		cache:    newCache(cfg.CacheBytes, cfg.CacheAge),
 	}
 }
 
@@ -160,6 +167,7 @@ func (r *Renderer) finish(k key, l *flight, stream frame.Memory, id frame.ID, re
 	if res.err == nil {
 		r.stats.Renders++
 		r.stats.RenderTime += res.took
+		r.rendered(res.took)
 		if !r.closed {
 			r.cache.put(k, stream, id, res.picture, time.Now())
 		}

@@ -102,10 +102,11 @@ type cameraEvent struct {
 	camera camera.Snapshot
 	cause  string
 	time   time.Time
+	merged uint64 // earlier changes that this one stands for
 }
 
 func (e cameraEvent) message() *frameportv1.WatchCamerasResponse {
-	return &frameportv1.WatchCamerasResponse{Type: e.kind, Cause: e.cause, Camera: mapping.Camera(e.camera), Time: timestamppb.New(e.time)}
+	return &frameportv1.WatchCamerasResponse{Type: e.kind, Cause: e.cause, Camera: mapping.Camera(e.camera), Time: timestamppb.New(e.time), Merged: e.merged}
 }
 
 // difference returns what a client must be told so that it knows now: cameras that
@@ -129,6 +130,9 @@ func (w *cameraWatch) difference(now []camera.Snapshot) []cameraEvent {
 			known = false
 		}
 		e := cameraEvent{camera: c, time: clock}
+		if known && c.Changes > old.Changes {
+			e.merged = c.Changes - old.Changes - 1
+		}
 		switch {
 		case !known && !w.synced:
 			e.kind, e.cause = frameportv1.CameraEventType_CAMERA_EVENT_TYPE_CURRENT, c.Cause

@@ -42,7 +42,7 @@ func NewLogger(w io.Writer, format LogFormat, level slog.Leveler) (*slog.Logger,
 // textLogger colours lines on a terminal, unless NO_COLOR asks for none
 // (https://no-color.org).
 func textLogger(w io.Writer, level slog.Leveler, terminal bool) *slog.Logger {
-	return slog.New(tint.NewHandler(w, &tint.Options{
+	return slog.New(tint.NewTextHandler(w, &tint.Options{
 		Level:      level,
 		TimeFormat: time.TimeOnly,
 		NoColor:    !terminal || os.Getenv("NO_COLOR") != "",

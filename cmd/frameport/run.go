@@ -77,11 +77,11 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		defer closing("state file", file.Close)
 		cameras.Store, cameras.Restored = file, records
 	}
-	manager := camera.NewManager(cameras)
-
 	metrics := telemetry.NewMetrics(version, b.Choice.Kind.String(), cfg.log)
+	cameras.Decoded = metrics.Decoded
+	manager := camera.NewManager(cameras)
 	metrics.Cameras(manager)
-	renderer := render.New(b.Converter, b.Encoder, render.Config{})
+	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered})
 	defer closing("renderer", renderer.Close)
 
 	servers, err := listen(ctx, s)

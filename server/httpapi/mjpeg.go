@@ -80,6 +80,8 @@ func (s *Server) parts(ctx context.Context, w http.ResponseWriter, ring *frame.R
 	if fps > 0 {
 		interval = time.Duration(float64(time.Second) / fps)
 	}
+	// So that the camera counts this client also while it writes.
+	defer ring.Watch(make(chan struct{}, 1))()
 	// A browser shows a picture when it sees the boundary behind it, so that is
 	// written at once and not before the next picture.
 	if _, err := fmt.Fprintf(w, "--%s\r\n", boundary); err != nil {

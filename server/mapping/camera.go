@@ -36,6 +36,7 @@ func status(c camera.Snapshot) *frameportv1.CameraStatus {
 		Backend:       frameportv1.BackendKind(frameportv1.BackendKind_value["BACKEND_KIND_"+c.Backend]),
 		BackendReason: c.BackendReason,
 		Device:        c.Device,
+		Readers:       int32(c.Readers),
 		Memory: &frameportv1.CameraMemory{
 			DeviceDecoderBytes: c.Memory.DeviceDecoder,
 			DeviceRingBytes:    c.Memory.DeviceRing,

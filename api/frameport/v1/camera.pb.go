@@ -215,7 +215,7 @@ func (x *Camera) GetStatus() *CameraStatus {
 // defaults filled in and without the password.
 type CameraSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Address of the stream, scheme rtsp or rtsps, at most 2048 bytes. Required.
+	// Address of the stream, scheme rtsp or rtsps, at most 1900 bytes. Required.
 	// User and password belong into credentials; those in the URL are moved there,
 	// and are refused when credentials are given as well. Never returned with them.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
