@@ -52,7 +52,7 @@ build: deps ## Build build/frameport
 
 .PHONY: demo
 demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECONDS)
-	@exec $(BINARY) demo $(if $(DEMO_SECONDS),--duration $(DEMO_SECONDS:s=)s) $(DEMO_ARGS)
+	@exec $(BINARY) demo --output-dir build/demo $(if $(DEMO_SECONDS),--duration $(DEMO_SECONDS:s=)s) $(DEMO_ARGS)
 
 ## Test -----------------------------------------------------------------------
 
