@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
@@ -67,35 +67,30 @@ func (c connection) open(ctx context.Context, f func(context.Context, *client) e
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return errInterrupted
 	}
-	if status.Code(err) == codes.Unavailable && reasonOf(err) == "" {
-		return fmt.Errorf("no worker answers at %s: start one with \"frameport serve\", or name another with --address (%w)", c.Address, err)
+	if _, ours := apierr.ReasonOf(err); !ours && status.Code(err) == codes.Unavailable {
+		return &unreachableError{c.Address, err}
 	}
 	return err
 }
 
-// explain turns an error into one line for people: the message, what is wrong
-// with which field, and the reason that programs branch on.
+// explain turns an error into text for people: the message, what is wrong with
+// which field, and the reason that programs branch on.
 func explain(err error) string {
-	st, ok := status.FromError(err)
-	if !ok || st.Code() == codes.OK {
+	if own, ok := errors.AsType[*unreachableError](err); ok {
+		return own.Error()
+	}
+	st := statusOf(err)
+	if st == nil {
 		return err.Error()
 	}
 	var b strings.Builder
-	wrapped := err.Error()
-	if i := strings.Index(wrapped, " (rpc error:"); i > 0 {
-		return wrapped[:i] // our own sentence says more than the transport's
-	}
 	b.WriteString(st.Message())
-	for _, d := range st.Details() {
-		if bad, ok := d.(*errdetails.BadRequest); ok {
-			for _, v := range bad.GetFieldViolations() {
-				if !strings.Contains(st.Message(), v.GetDescription()) {
-					fmt.Fprintf(&b, "\n  %s: %s", v.GetField(), v.GetDescription())
-				}
-			}
+	for _, v := range apierr.Violations(st.Err()) {
+		if !strings.Contains(st.Message(), v.Description) {
+			fmt.Fprintf(&b, "\n  %s: %s", v.Field, v.Description)
 		}
 	}
-	if r := reasonOf(err); r != "" {
+	if r, ok := apierr.ReasonOf(st.Err()); ok {
 		fmt.Fprintf(&b, " [%s %s]", st.Code(), r)
 	} else {
 		fmt.Fprintf(&b, " [%s]", st.Code())
@@ -103,12 +98,26 @@ func explain(err error) string {
 	return b.String()
 }
 
-func reasonOf(err error) string {
-	st, _ := status.FromError(err)
-	for _, d := range st.Details() {
-		if info, ok := d.(*errdetails.ErrorInfo); ok {
-			return info.GetReason()
-		}
+// statusOf finds the status inside err, without the texts of what wraps it; nil =
+// there is none.
+func statusOf(err error) *status.Status {
+	if s, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err); ok {
+		return s.GRPCStatus()
 	}
-	return ""
+	return nil
 }
+
+// unreachableError says that nobody listens where a worker should be.
+type unreachableError struct {
+	address string
+	err     error
+}
+
+func (e *unreachableError) Error() string {
+	return fmt.Sprintf("no worker answers at %s: start one with \"frameport serve\", or name another with --address", e.address)
+}
+
+func (e *unreachableError) Unwrap() error { return e.err }
