@@ -20,7 +20,7 @@ func TestClip(t *testing.T) {
 		t.Skip("no ffmpeg: make deps-test")
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	r := recipe{width: 320, height: 180, fps: 10, seconds: 2, gop: 5, kilobits: 200, noise: 4}
+	r := recipe{width: 320, height: 180, fps: 10, seconds: 2, gop: 5, kilobits: 200, noise: 4, profile: "main"}
 	path, err := r.make(t.Context())
 	if err != nil {
 		t.Fatal(err)

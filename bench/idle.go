@@ -54,7 +54,7 @@ func measureIdle(ctx context.Context, l *lab) error {
 	if err := pause(ctx, l.window); err != nil {
 		return err
 	}
-	s, around, err := m.end()
+	s, err := m.end()
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func measureIdle(ctx context.Context, l *lab) error {
 	if want := 0.97 * float64(idleCameras*load.fps); rate < want {
 		return fmt.Errorf("%.0f access units a second, want at least %.0f", rate, want)
 	}
-	detail := fmt.Sprintf("%d cameras %v; sender %s core, rest of the machine %s", idleCameras, load, number(around.sender), number(around.others))
+	detail := fmt.Sprintf("%d cameras %v; sender %s core, rest of the machine %s", idleCameras, load, number(s.sender), number(s.others))
 	l.report(row{Name: "200 idle cameras, CPU of the worker", Value: s.cores, Unit: "core", Limit: targetIdleCPU, Detail: detail})
 	l.report(row{Name: "idle camera, memory", Value: (full.rss - empty.rss) / idleCameras / 1e3, Unit: "kB RSS", Limit: targetIdleSize, Detail: "above the empty worker"})
 	l.report(row{Name: "idle camera, memory", Value: (full.pss - empty.pss) / idleCameras / 1e3, Unit: "kB PSS", Limit: targetIdleSize})

@@ -19,6 +19,7 @@ func scenarios() []scenario {
 	return []scenario{
 		{"startup", "from exec to the first answered call, empty worker", measureStartup},
 		{"per_camera", "CPU and memory per camera, beside its references", measurePerCamera},
+		{"per_camera_baseline", "the same with a stream that is simpler to decode", measurePerCameraBaseline},
 		{"getframe", "GetFrame, JPEG 720p: encoded for this call, and found encoded", measureGetFrame},
 		{"watch_age", "age of frames at a reader that is slower than the camera", measureWatchAge},
 		{"first_frame", "from PLAY to the first frame", measureFirstFrame},
