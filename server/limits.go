@@ -39,5 +39,5 @@ const (
 // Defaults of [Config].
 const (
 	DefaultSlowConsumer = 10 * time.Second
-	DefaultDrain        = 4 * time.Second
+	DefaultDrain        = 2 * time.Second
 )

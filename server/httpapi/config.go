@@ -13,7 +13,7 @@ import (
 // Defaults of [Config].
 const (
 	DefaultSlowConsumer = 10 * time.Second
-	DefaultDrain        = 3 * time.Second
+	DefaultDrain        = server.DefaultDrain
 )
 
 // Config says what to serve and how. Listener, Cameras and Renderer are required.
