@@ -96,11 +96,23 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		cfg.ready(servers.addresses())
 	}
 	grpcAddress, httpAddress := servers.addresses()
-	cfg.log.Info("serving", "version", version, "grpc", grpcAddress, "http", httpAddress,
+	cfg.log.Info("serving", "version", version, "grpc", text(grpcAddress), "http", text(httpAddress),
 		"backend", b.Choice.Kind, "reason", b.Choice.Reason, "cameras", len(manager.List()), "state", s.StateDir)
 	err = runUntil(ctx, servers, manager)
-	cfg.log.Info("stopped", "error", err)
-	return err
+	if err != nil {
+		cfg.log.Error("stopped", "error", err)
+		return err
+	}
+	cfg.log.Info("stopped")
+	return nil
+}
+
+// text is an address as people and log readers write it; "off" is none.
+func text(a net.Addr) string {
+	if a == nil {
+		return httpOff
+	}
+	return a.String()
 }
 
 // runUntil runs servers and cameras until ctx ends or one of them fails. The
