@@ -37,6 +37,7 @@ func units() []unit {
 		{path: "internal/testvideo", level: 1, support: true},
 		{path: "gpu/gpusim", level: 1, support: true},
 
+		{path: "internal/e2e", level: 2, support: true},
 		{path: "gpu/surface", level: 2},
 		{path: "gpu/kernels", level: 2},
 		{path: "decoder", level: 2},
@@ -61,6 +62,7 @@ func units() []unit {
 
 		{path: "cmd", level: levelProgram},
 		{path: "bench", level: levelProgram},
+		{path: "examples", level: levelProgram},
 		{path: "tools", level: levelProgram},
 	}
 }

@@ -1,0 +1,40 @@
+//go:build cgo
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// program is the binary under test, built once.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "frameport-e2e-")
+	if err == nil {
+		program, err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+func build(dir string) (string, error) {
+	out := filepath.Join(dir, "frameport")
+	args := append([]string{"build", "-o", out}, raceFlags...)
+	if text, err := exec.Command("go", append(args, "../../cmd/frameport")...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the worker: %w\n%s", err, text)
+	}
+	return out, nil
+}
