@@ -63,6 +63,7 @@ func units() []unit {
 		{path: "cmd", level: levelProgram},
 		{path: "bench", level: levelProgram},
 		{path: "examples", level: levelProgram},
+		{path: "examples", level: levelProgram},
 		{path: "tools", level: levelProgram},
 	}
 }
