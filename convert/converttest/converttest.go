@@ -39,6 +39,7 @@ func Run(t *testing.T, s Subject) {
 		{"ScaledFlat", testScaledFlat},
 		{"ScaledSmooth", testScaledSmooth},
 		{"Letterbox", testLetterbox},
+		{"LetterboxBorder", testLetterboxBorder},
 		{"Identity", testIdentity},
 		{"Info", testInfo},
 		{"Errors", testErrors},

@@ -83,6 +83,23 @@ func testScaledSmooth(t *testing.T, s Subject) {
 	}
 }
 
+// testLetterboxBorder: scaled into boxes of many sizes, a picture of one colour
+// leaves the border black right up to its edge.
+func testLetterboxBorder(t *testing.T, s Subject) {
+	r := newRig(t, s)
+	for _, size := range []image.Point{{64, 36}, {36, 64}, {100, 30}} {
+		src := picture(media.PixelI420, size.X, size.Y, media.JFIF(), func(plane, _, _ int) byte { return byte(200 + plane) })
+		for w := 2; w < 100; w += 3 {
+			for h := 2; h < 100; h += 7 {
+				for _, format := range formats() {
+					r.exact(src, convert.Request{Format: format, Width: w, Height: h, Fit: convert.FitLetterbox})
+				}
+			}
+		}
+		src.Release()
+	}
+}
+
 // testLetterbox: the picture in the middle, black around it, in every layout.
 func testLetterbox(t *testing.T, s Subject) {
 	r := newRig(t, s)

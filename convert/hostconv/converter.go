@@ -105,7 +105,9 @@ func (c *Converter) fill(dst *frame.Frame, v view, g convert.Geometry, color med
 			return err
 		}
 		defer c.scalers.put(s)
-		if dst.Format == media.PixelI420 && ycc.Identity() {
+		// swscale fills rows up to the next multiple of 16: into the padding of a
+		// row that is whole, but into the border of a letterbox.
+		if dst.Format == media.PixelI420 && ycc.Identity() && !g.Padded() {
 			return s.scale(inner, v)
 		}
 		tmp := c.shelf.get(media.PixelI420, g.Inner.Dx(), g.Inner.Dy())
