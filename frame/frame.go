@@ -18,6 +18,13 @@ type Memory interface {
 	Recycle(f *Frame)
 }
 
+// Derived is what somebody made of a frame and keeps with it, such as encoded
+// pictures. Drop is called exactly once, when the frame's life ends, on the
+// goroutine that released it last: it must not block.
+type Derived interface {
+	Drop()
+}
+
 // Frame is a counted handle on one decoded picture. The pixels of a published
 // frame are never written.
 type Frame struct {
@@ -26,8 +33,9 @@ type Frame struct {
 	// those of frames in device memory have nil Data.
 	Planes [3]Plane
 
-	mem  Memory
-	refs atomic.Int32
+	mem     Memory
+	refs    atomic.Int32
+	derived atomic.Pointer[Derived]
 }
 
 // Reset starts a life of f with one reference, owned by the caller. f must be new
@@ -44,6 +52,19 @@ func (f *Frame) Reset(info Info, planes [3]Plane, mem Memory) {
 // addresses; nobody else needs it.
 func (f *Frame) Memory() Memory { return f.mem }
 
+// Derived returns what hangs on this life of the frame; without anything it hangs
+// d there first. Only whoever holds a reference may ask.
+func (f *Frame) Derived(d func() Derived) Derived {
+	if old := f.derived.Load(); old != nil {
+		return *old
+	}
+	mine := d()
+	if f.derived.CompareAndSwap(nil, &mine) {
+		return mine
+	}
+	return *f.derived.Load()
+}
+
 // Retain takes one more reference and returns f.
 func (f *Frame) Retain() *Frame {
 	if f.refs.Add(1) <= 1 {
@@ -57,6 +78,9 @@ func (f *Frame) Retain() *Frame {
 func (f *Frame) Release() {
 	switch n := f.refs.Add(-1); {
 	case n == 0:
+		if d := f.derived.Swap(nil); d != nil {
+			(*d).Drop()
+		}
 		f.mem.Recycle(f)
 	case n < 0:
 		panic("frame: released more often than retained")

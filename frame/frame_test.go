@@ -207,3 +207,52 @@ func TestNilAccount(t *testing.T) {
 		t.Error("a nil account counts")
 	}
 }
+
+// dropped counts how often a derived value's frame ended.
+type dropped struct{ times int }
+
+func (d *dropped) Drop() { d.times++ }
+
+// TestDerived: what is made of a frame lives exactly as long as the frame does.
+func TestDerived(t *testing.T) {
+	var mem counted
+	f := &frame.Frame{}
+	var before *dropped
+	for life := 1; life <= 2; life++ {
+		f.Reset(frame.Info{}, [3]frame.Plane{}, &mem)
+		first := f.Derived(func() frame.Derived { return &dropped{} }).(*dropped)
+		if first == before {
+			t.Fatal("a new life has the old one's value")
+		}
+		again := f.Derived(func() frame.Derived { t.Error("made twice"); return &dropped{} })
+		if again != first {
+			t.Fatal("another value for the same life")
+		}
+		f.Retain().Release()
+		if first.times != 0 {
+			t.Fatal("dropped while the frame was held")
+		}
+		f.Release()
+		if first.times != 1 || mem.recycled != life {
+			t.Fatalf("dropped %d times, recycled %d times", first.times, mem.recycled)
+		}
+		before = first
+	}
+}
+
+// TestDerivedOnce: of those who come at the same time all get the same.
+func TestDerivedOnce(t *testing.T) {
+	f := &frame.Frame{}
+	f.Reset(frame.Info{}, [3]frame.Plane{}, &counted{})
+	defer f.Release()
+	got := make(chan frame.Derived, 8)
+	for range cap(got) {
+		go func() { got <- f.Derived(func() frame.Derived { return &dropped{} }) }()
+	}
+	first := <-got
+	for range cap(got) - 1 {
+		if d := <-got; d != first {
+			t.Error("two values hang on one frame")
+		}
+	}
+}

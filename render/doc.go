@@ -8,10 +8,10 @@
 //
 // # What is kept
 //
-// Results of the newest frame of each stream, until a newer frame of it is
-// rendered, bounded in bytes and in age. A stream is known by the owner of its
-// frames' pixels (see [frame.Frame.Memory]). Nothing kept holds a reference on a
-// frame.
+// Pictures hang on their frame (see [frame.Frame.Derived]): they live as long as the
+// ring or a reader keeps the frame, and what was made of a camera's frames goes with
+// the camera. All kept pictures together are bounded in bytes; the oldest go first.
+// Nothing kept holds a reference on a frame.
 //
 // # Goroutines
 //

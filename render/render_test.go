@@ -171,52 +171,116 @@ func TestOneRenderForAll(t *testing.T) {
 	})
 }
 
-func TestKeptAndDropped(t *testing.T) {
+func TestKeptWithTheFrame(t *testing.T) {
+	s := newStudio(t, render.Config{})
+	get := func(f *frame.Frame, out render.Output) *render.Picture {
+		p, err := s.Render(t.Context(), f, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	one, two := s.frame(1), s.frame(2)
+	defer two.Release()
+	a := get(one, render.Output{})
+	if get(one, render.Output{Quality: 85}) != a {
+		t.Error("the default quality is another picture")
+	}
+	if get(one, render.Output{Quality: 50}) == a {
+		t.Error("another quality is the same picture")
+	}
+	b := get(two, render.Output{})
+	if st := s.Stats(); st.Hits != 1 || st.CacheEntries != 3 || b == a {
+		t.Errorf("stats %+v", st)
+	}
+	one.Retain()
+	one.Release()
+	if get(one, render.Output{}) != a {
+		t.Error("a frame that is still held lost its picture")
+	}
+	one.Release()
+	if st := s.Stats(); st.CacheEntries != 1 || st.CacheBytes != int64(len(b.Data)) {
+		t.Errorf("the frame is gone, its pictures are not: %+v", st)
+	}
+	three := s.frame(3)
+	if three != one {
+		t.Fatal("the pool didn't use the handle again, so this tests nothing")
+	}
+	before := s.gate.calls.Load()
+	get(three, render.Output{})
+	if s.gate.calls.Load() == before {
+		t.Error("a used handle got its old picture")
+	}
+	three.Release()
+}
+
+// TestFrameGoneMeanwhile: a picture that is finished when nobody but its maker held
+// the frame any more is delivered, and not kept.
+func TestFrameGoneMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t, render.Config{CacheAge: time.Minute})
-		get := func(f *frame.Frame, out render.Output) *render.Picture {
-			p, err := s.Render(t.Context(), f, out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return p
+		s := newStudio(t, render.Config{})
+		s.gate.open = make(chan struct{})
+		f := s.frame(1)
+		result := make(chan error, 1)
+		go func() { _, err := s.Render(t.Context(), f, render.Output{}); result <- err }()
+		synctest.Wait()
+		f.Release()
+		close(s.gate.open)
+		if err := <-result; err != nil {
+			t.Error(err)
 		}
-		one, two := s.frame(1), s.frame(2)
-		a := get(one, render.Output{})
-		if get(one, render.Output{Quality: 85}) != a {
-			t.Error("the default quality is another picture")
-		}
-		if get(one, render.Output{Quality: 50}) == a {
-			t.Error("another quality is the same picture")
-		}
-		if st := s.Stats(); st.Hits != 1 || st.CacheEntries != 2 {
+		if st := s.Stats(); st.CacheEntries != 0 || st.CacheBytes != 0 || st.Renders != 1 || st.InFlight != 0 {
 			t.Errorf("stats %+v", st)
 		}
-		get(two, render.Output{})
-		if st := s.Stats(); st.CacheEntries != 1 {
-			t.Errorf("a newer frame leaves %d entries", st.CacheEntries)
-		}
-		if get(one, render.Output{}) == a {
-			t.Error("an old frame's picture was kept")
-		}
-		if st := s.Stats(); st.CacheEntries != 1 {
-			t.Errorf("an old frame's picture is kept again: %+v", st)
-		}
-		one.Release()
-		two.Release()
-		// The handle comes back as another frame.
-		three := s.frame(3)
-		before := s.gate.calls.Load()
-		get(three, render.Output{})
-		if s.gate.calls.Load() == before {
-			t.Error("a used handle got its old picture")
-		}
-		three.Release()
-		time.Sleep(2 * time.Minute) // synctest's clock
-		if st := s.Stats(); st.CacheEntries != 0 || st.CacheBytes != 0 {
-			t.Errorf("kept too long: %+v", st)
-		}
 	})
+}
+
+// broken is a converter with a bug.
+type broken struct{ convert.Converter }
+
+func (broken) Convert(context.Context, *frame.Frame, convert.Request) (*frame.Frame, error) {
+	panic("a bug")
+}
+
+// TestPanic: a bug in making one picture is an error for those who wait, not the end
+// of the process.
+func TestPanic(t *testing.T) {
+	r := render.New(broken{}, nil, render.Config{Parallel: 1})
+	f := frame.NewPool(0, nil).Get(media.PixelI420, 2, 2)
+	defer f.Release()
+	for range 2 { // the second one needs the slot of the first
+		_, err := r.Render(t.Context(), f, render.Output{})
+		if !errors.Is(err, render.ErrPanic) || !strings.Contains(err.Error(), "a bug") {
+			t.Errorf("%v, want ErrPanic", err)
+		}
+	}
+	if st := r.Stats(); st.Failures != 2 || st.InFlight != 0 || st.CacheEntries != 0 {
+		t.Errorf("stats %+v", st)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRenderedHook: the hook may take its time, and ask.
+func TestRenderedHook(t *testing.T) {
+	var s *studio
+	calls := 0
+	s = newStudio(t, render.Config{Rendered: func(took time.Duration) {
+		if calls++; took <= 0 || s.Stats().InFlight != 1 {
+			t.Errorf("took %v, stats %+v", took, s.Stats())
+		}
+	}})
+	f := s.frame(1)
+	defer f.Release()
+	for range 2 {
+		if _, err := s.Render(t.Context(), f, render.Output{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("told %d times of one picture", calls)
+	}
 }
 
 func TestCacheBytes(t *testing.T) {
@@ -355,18 +419,24 @@ func BenchmarkRender(b *testing.B) {
 	defer enc.Close()
 	r := render.New(conv, enc, render.Config{})
 	defer r.Close()
-	f := frame.NewPool(0, nil).Get(media.PixelI420, 1280, 720)
-	defer f.Release()
-	f.Color = media.Color{Matrix: media.MatrixBT709, Range: media.RangeLimited}
+	pool := frame.NewPool(1, nil)
+	get := func() *frame.Frame {
+		f := pool.Get(media.PixelI420, 1280, 720)
+		f.Color = media.Color{Matrix: media.MatrixBT709, Range: media.RangeLimited}
+		return f
+	}
 	b.Run("720p JPEG new", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			f.Sequence++
+			f := get()
 			if _, err := r.Render(b.Context(), f, render.Output{}); err != nil {
 				b.Fatal(err)
 			}
+			f.Release()
 		}
 	})
+	f := get()
+	defer f.Release()
 	b.Run("720p JPEG kept", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -1,9 +1,12 @@
 package render
 
 import (
+	"container/list"
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -16,15 +19,18 @@ import (
 // ErrClosed is returned after Close, and by pictures that Close has interrupted.
 var ErrClosed = errors.New("renderer closed")
 
+// ErrPanic marks a picture whose making panicked. The error's text has the stack:
+// it belongs into the log, not to the caller's client.
+var ErrPanic = errors.New("panic while a picture was made")
+
 // Config is what a Renderer is made from. The zero value is fine.
 type Config struct {
 	// Parallel is how many pictures are made at a time. 0 = GOMAXPROCS.
 	Parallel int
 	// CacheBytes bounds the pictures that are kept. 0 = 64 MiB, negative = none.
 	CacheBytes int64
-	// CacheAge is how long a picture is kept at most. 0 = 10 s.
-	CacheAge time.Duration
-	// Rendered is told how long each picture took to make; nil = nobody wants to know.
+	// Rendered is told how long each picture took to make, on the goroutine that made
+	// it; nil = nobody wants to know.
 	Rendered func(time.Duration)
 }
 
@@ -36,27 +42,29 @@ func (c *Config) EnsureDefaults() {
 	if c.CacheBytes == 0 {
 		c.CacheBytes = 64 << 20
 	}
-	if c.CacheAge <= 0 {
-		c.CacheAge = 10 * time.Second
-	}
 	if c.Rendered == nil {
 		c.Rendered = func(time.Duration) {}
 	}
 }
 
-// Renderer makes pictures of frames. It may be called from many goroutines.
+// Renderer makes pictures of frames. It may be called from many goroutines. One
+// frame must not be given to two renderers: its pictures hang on it.
 type Renderer struct {
 	conv     convert.Converter
 	enc      jpeg.Encoder
 	rendered func(time.Duration)
+	limit    int64         // bytes of pictures that are kept
 	slot     chan struct{} // one token for each picture that is being made
+	work     sync.WaitGroup
 
-	mu      sync.Mutex
-	flights map[key]*flight
-	cache   cache
-	stats   Stats
-	closed  bool
-	work    sync.WaitGroup // one for each flight
+	// mu also guards the shelves. It is never held while a picture is made or a
+	// frame is released.
+	mu     sync.Mutex
+	making map[*entry]struct{}
+	order  *list.List // of *entry: kept pictures, the oldest first
+	bytes  int64      // of the kept pictures
+	stats  Stats
+	closed bool
 }
 
 // New returns a renderer. The converter and the encoder stay the caller's and
@@ -67,19 +75,11 @@ func New(conv convert.Converter, enc jpeg.Encoder, cfg Config) *Renderer {
 		conv:     conv,
 		enc:      enc,
 		rendered: cfg.Rendered,
+		limit:    cfg.CacheBytes,
 		slot:     make(chan struct{}, cfg.Parallel),
-		flights:  map[key]*flight{},
-		cache:    newCache(cfg.CacheBytes, cfg.CacheAge),
+		making:   map[*entry]struct{}{},
+		order:    list.New(),
 	}
-}
-
-// flight is a picture in the making.
-type flight struct {
-	done    chan struct{} // closed when picture or err is set
-	picture *Picture
-	err     error
-	waiting int // callers; under Renderer.mu
-	cancel  context.CancelFunc
 }
 
 // Render returns the picture that out describes of f, which the caller holds. The
@@ -92,96 +92,97 @@ func (r *Renderer) Render(ctx context.Context, f *frame.Frame, out Output) (*Pic
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	k := keyOf(f, out)
+	s := r.shelfOf(f)
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
 		return nil, ErrClosed
 	}
-	if p := r.cache.get(k, time.Now()); p != nil {
+	e, ok := s.entries[out]
+	switch {
+	case ok && e.kept != nil:
 		r.stats.Hits++
 		r.mu.Unlock()
-		return p, nil
-	}
-	l, ok := r.flights[k]
-	if ok {
+		return e.picture, nil
+	case ok:
 		r.stats.Shared++
-	} else {
-		l = r.startLocked(ctx, k, f, out)
+	default:
+		e = r.beginLocked(ctx, s, f, out)
 	}
-	l.waiting++
+	e.waiting++
 	r.mu.Unlock()
 
 	select {
-	case <-l.done:
-		return l.picture, l.err
+	case <-e.done:
+		return e.picture, e.err
 	case <-ctx.Done():
-		r.leave(k, l)
+		r.leave(e)
 		return nil, ctx.Err()
 	}
 }
 
-// startLocked begins a flight, which holds its own reference on the frame.
-func (r *Renderer) startLocked(ctx context.Context, k key, f *frame.Frame, out Output) *flight {
-	// The flight serves everybody, so it outlives the caller that began it.
+// beginLocked begins to make a picture, with a reference of its own on the frame.
+func (r *Renderer) beginLocked(ctx context.Context, s *shelf, f *frame.Frame, out Output) *entry {
+	// The picture is for everybody, so its making outlives the caller that began it.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &flight{done: make(chan struct{}), cancel: cancel}
-	r.flights[k] = l
+	e := &entry{shelf: s, out: out, done: make(chan struct{}), cancel: cancel}
+	s.entries[out] = e
+	r.making[e] = struct{}{}
 	f.Retain()
 	r.work.Go(func() {
 		defer cancel()
-		p, took, err := r.make(ctx, f, out)
-		stream, id := f.Memory(), f.ID
+		picture, took, err := r.make(ctx, f, out)
 		f.Release()
-		r.finish(k, l, stream, id, result{p, took, err})
+		if err == nil {
+			r.rendered(took)
+		}
+		r.finish(e, picture, took, err)
 	})
-	return l
+	return e
 }
 
-// leave is for a caller that gives up. The last one ends the flight; one that
-// comes for the same picture afterwards begins a new one.
-func (r *Renderer) leave(k key, l *flight) {
+// leave is for a caller that gives up. The last one ends the making; one that comes
+// for the same picture afterwards begins anew.
+func (r *Renderer) leave(e *entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l.waiting--; l.waiting == 0 {
-		l.cancel()
-		if r.flights[k] == l {
-			delete(r.flights, k)
-		}
+	if e.waiting--; e.waiting == 0 && e.kept == nil {
+		e.cancel()
+		r.forgetLocked(e)
 	}
 }
 
-type result struct {
-	picture *Picture
-	took    time.Duration
-	err     error
-}
-
-func (r *Renderer) finish(k key, l *flight, stream frame.Memory, id frame.ID, res result) {
+func (r *Renderer) finish(e *entry, picture *Picture, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.flights[k] == l {
-		delete(r.flights, k)
-	}
-	l.picture, l.err = res.picture, res.err
-	if res.err == nil {
-		r.stats.Renders++
-		r.stats.RenderTime += res.took
-		r.rendered(res.took)
-		if !r.closed {
-			r.cache.put(k, stream, id, res.picture, time.Now())
+	delete(r.making, e)
+	if err != nil {
+		if r.closed && errors.Is(err, context.Canceled) {
+			err = ErrClosed
 		}
-	} else if r.closed && errors.Is(res.err, context.Canceled) {
-		l.err = ErrClosed
-	}
-	if l.err != nil {
+		e.err = err
 		r.stats.Failures++
+		r.forgetLocked(e)
+	} else {
+		e.picture = picture
+		r.stats.Renders++
+		r.stats.RenderTime += took
+		if e.shelf.entries[e.out] == e { // else the frame is gone, or everybody had left
+			r.keepLocked(e)
+		}
 	}
-	close(l.done)
+	close(e.done)
 }
 
-// make waits for its turn and makes the picture.
+// make waits for its turn and makes the picture. A panic is a fault of one picture
+// and must not end the process with all its cameras: this is a goroutine of our own,
+// where the recovery of the servers does not reach.
 func (r *Renderer) make(ctx context.Context, f *frame.Frame, out Output) (p *Picture, took time.Duration, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p, err = nil, fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
+		}
+	}()
 	select {
 	case r.slot <- struct{}{}:
 		defer func() { <-r.slot }()
@@ -210,10 +211,12 @@ func (r *Renderer) make(ctx context.Context, f *frame.Frame, out Output) (p *Pic
 func (r *Renderer) Close() error {
 	r.mu.Lock()
 	r.closed = true
-	for _, l := range r.flights {
-		l.cancel()
+	for e := range r.making {
+		e.cancel()
 	}
-	r.cache.clear()
+	for r.order.Len() > 0 {
+		r.forgetLocked(r.order.Front().Value.(*entry))
+	}
 	r.mu.Unlock()
 	r.work.Wait()
 	return nil

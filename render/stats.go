@@ -19,9 +19,8 @@ type Stats struct {
 func (r *Renderer) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cache.expire(time.Now())
 	s := r.stats
-	s.InFlight = len(r.flights)
-	s.CacheEntries, s.CacheBytes = r.cache.order.Len(), r.cache.bytes
+	s.InFlight = len(r.making)
+	s.CacheEntries, s.CacheBytes = r.order.Len(), r.bytes
 	return s
 }

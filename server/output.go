@@ -70,6 +70,8 @@ func (o output) render(ctx context.Context, r Renderer, f *frame.Frame) (*render
 		return nil, invalid(apierr.InvalidSize, "output", "%v", err)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, render.ErrPanic):
+		return nil, err // for the log, with its stack
 	default:
 		return nil, apierr.New(codes.Internal, apierr.RenderFailed, fmt.Sprintf("the frame could not be made into a picture: %v", err))
 	}

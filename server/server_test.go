@@ -222,8 +222,9 @@ func TestFaultsOfTheWorkerItself(t *testing.T) {
 		err    error
 		reason apierr.Reason
 	}{
-		"panic": {nil, apierr.InternalError},
-		"error": {errors.New("no memory"), apierr.RenderFailed},
+		"panic":                 {nil, apierr.InternalError},
+		"panic in the renderer": {fmt.Errorf("%w: a bug", render.ErrPanic), apierr.InternalError},
+		"error":                 {errors.New("no memory"), apierr.RenderFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cameras := newFakeCameras(t, "door")
@@ -233,7 +234,7 @@ func TestFaultsOfTheWorkerItself(t *testing.T) {
 			wantReason(t, err, codes.Internal, tc.reason)
 			_, err = h.watch(&frameportv1.WatchFramesStart{}).Recv()
 			wantReason(t, err, codes.Internal, tc.reason)
-			if tc.err == nil && (strings.Contains(err.Error(), "a bug") || !strings.Contains(h.logs.String(), "a bug")) {
+			if tc.reason == apierr.InternalError && (strings.Contains(err.Error(), "a bug") || !strings.Contains(h.logs.String(), "a bug")) {
 				t.Errorf("the panic belongs into the log, not into %q", err)
 			}
 			eventually(t, "frames are released", func() bool { return cameras.account.Frames() == 1 })
