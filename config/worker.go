@@ -1,11 +1,6 @@
 package config
 
-import (
-	"net"
-	"net/netip"
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // Defaults of the worker's settings.
 const (
@@ -92,24 +87,8 @@ func (w Worker) validateSet() *Problems {
 }
 
 func (w Worker) validateAddress(p *Problems, field, address string) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		p.Add(field, ReasonWorker, "%.80q is no address; write it as host:port, for example 127.0.0.1:50051", address)
-		return
+	// TLS and authentication, which would protect a listener, have no settings yet.
+	if err := CheckListenAddress(address, false, w.Insecure); err != nil {
+		p.Add(field, ReasonWorker, "%v", err)
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		p.Add(field, ReasonWorker, "has port %.20q; use a number from 0 to 65535 (0 = any free port)", port)
-	}
-	if !w.Insecure && !loopback(host) {
-		p.Add(field, ReasonWorker, "%.80q can be reached from other machines, and there is neither TLS nor authentication; "+
-			"use 127.0.0.1, or --insecure if the network itself is protected", address)
-	}
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
 }

@@ -16,7 +16,7 @@ import (
 // required.
 type Config struct {
 	// Listener is where to serve, usually made by [Listen] after
-	// [CheckListenAddress]. Run closes it.
+	// [config.CheckListenAddress]. Run closes it.
 	Listener net.Listener
 	Cameras  Cameras
 	Renderer Renderer

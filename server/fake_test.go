@@ -283,7 +283,7 @@ type harness struct {
 
 func newHarness(t *testing.T, cameras *fakeCameras, r Renderer, alter ...func(*Config)) *harness {
 	t.Helper()
-	lis, err := Listen(t.Context(), "127.0.0.1:0", MaxConnections)
+	lis, err := Listen(t.Context(), "127.0.0.1:0", MaxConnections, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

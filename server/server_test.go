@@ -30,45 +30,13 @@ var _ Renderer = (*render.Renderer)(nil)
 
 func specOf() config.Camera { return config.Camera{URL: "rtsp://192.0.2.1/"} }
 
-func TestCheckListenAddress(t *testing.T) {
-	for _, tc := range []struct {
-		address             string
-		protected, insecure bool
-		text                string // empty = allowed
-	}{
-		{address: "127.0.0.1:50051"},
-		{address: "127.9.9.9:0"},
-		{address: "[::1]:50051"},
-		{address: "[::ffff:127.0.0.1]:1"},
-		{address: "localhost:50051"},
-		{address: "0.0.0.0:50051", text: "give --insecure"},
-		{address: ":50051", text: "without encryption or login; listen on 127.0.0.1:50051"},
-		{address: "[::]:50051", text: "give --insecure"},
-		{address: "192.168.1.2:50051", text: "give --insecure"},
-		{address: "camera-host:50051", text: "give --insecure"},
-		{address: "0.0.0.0:50051", insecure: true},
-		{address: "0.0.0.0:50051", protected: true},
-		{address: "50051", text: "write it as host:port"},
-		{address: "127.0.0.1:", text: "has no port"},
-		{address: "a:b:c", insecure: true, text: "write it as host:port"},
-	} {
-		err := CheckListenAddress(tc.address, tc.protected, tc.insecure)
-		if (err == nil) != (tc.text == "") || err != nil && !strings.Contains(err.Error(), tc.text) {
-			t.Errorf("CheckListenAddress(%q, %v, %v) = %v, want %q", tc.address, tc.protected, tc.insecure, err, tc.text)
-		}
-	}
-	if err := CheckListenAddress("0.0.0.0:1", false, false); !errors.Is(err, ErrInsecureAddress) {
-		t.Errorf("%v is not ErrInsecureAddress", err)
-	}
-}
-
 func TestListenSaysWhatToDo(t *testing.T) {
-	first, err := Listen(t.Context(), "127.0.0.1:0", 1)
+	first, err := Listen(t.Context(), "127.0.0.1:0", 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if _, err := Listen(t.Context(), first.Addr().String(), 1); err == nil || !strings.Contains(err.Error(), "stop it or choose another address") {
+	if _, err := Listen(t.Context(), first.Addr().String(), 1, 0); err == nil || !strings.Contains(err.Error(), "stop it or choose another address") {
 		t.Errorf("address in use: %v", err)
 	}
 }

@@ -23,7 +23,7 @@ const (
 // NewLogger returns a logger that writes to w from the given level on. An unknown
 // format is an error that names those there are.
 func NewLogger(w io.Writer, format LogFormat, level slog.Leveler) (*slog.Logger, error) {
-	terminal := isTerminal(w)
+	terminal := IsTerminal(w)
 	switch format {
 	case LogAuto, "":
 		if terminal {
@@ -53,8 +53,8 @@ func jsonLogger(w io.Writer, level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
-// isTerminal reports whether w is a character device other than the null device.
-func isTerminal(w io.Writer) bool {
+// IsTerminal reports whether w is a character device other than the null device.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false

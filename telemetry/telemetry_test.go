@@ -139,7 +139,7 @@ func TestIsTerminal(t *testing.T) {
 	}
 	defer file.Close()
 	for name, w := range map[string]io.Writer{"buffer": &bytes.Buffer{}, "null device": null, "file": file} {
-		if isTerminal(w) {
+		if IsTerminal(w) {
 			t.Errorf("%s counts as a terminal", name)
 		}
 	}

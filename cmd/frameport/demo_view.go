@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/telemetry"
 )
 
 // demoView is what the demo shows: a live table and, once every camera has
@@ -28,7 +29,7 @@ type demoView struct {
 func (v *demoView) run(ctx context.Context) error {
 	v.delivered = map[string]bool{}
 	interval := time.Second
-	live := isTerminal(os.Stdout)
+	live := telemetry.IsTerminal(os.Stdout)
 	if !live {
 		interval = 5 * time.Second
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/telemetry"
@@ -16,9 +15,4 @@ func newLogger(w io.Writer, s config.Worker) (*slog.Logger, error) {
 		return nil, err
 	}
 	return telemetry.NewLogger(w, telemetry.LogFormat(s.LogFormat), level)
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

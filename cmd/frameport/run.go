@@ -43,10 +43,8 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		}
 	}
 	s := cfg.settings
-	for _, address := range listenAddresses(s) {
-		if err := server.CheckListenAddress(address, false, s.Insecure); err != nil {
-			return err
-		}
+	if err := s.Validate(); err != nil {
+		return err
 	}
 
 	account := &frame.Account{}
@@ -139,13 +137,6 @@ func newSources() sources {
 	return sources{logins: rtsp.NewLoginBudget(), dials: rtsp.NewDialLimiter(0, 0)}
 }
 
-func listenAddresses(s config.Worker) []string {
-	if s.HTTPAddress == httpOff {
-		return []string{s.GRPCAddress}
-	}
-	return []string{s.GRPCAddress, s.HTTPAddress}
-}
-
 // httpOff as an address means that HTTP is not served.
 const httpOff = "off"
 
@@ -156,7 +147,7 @@ type servers struct {
 }
 
 func listen(ctx context.Context, s config.Worker) (*servers, error) {
-	grpcListener, err := server.Listen(ctx, s.GRPCAddress, server.MaxConnections)
+	grpcListener, err := server.Listen(ctx, s.GRPCAddress, server.MaxConnections, 0)
 	if err != nil {
 		return nil, fmt.Errorf("grpc: %w", err)
 	}

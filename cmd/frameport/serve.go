@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/telemetry"
 )
 
 // serveCmd are the flags of the worker. A flag that was given wins over the
@@ -73,7 +74,7 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 		w.MaxCameras = *c.MaxCameras
 	}
 	w.Insecure = w.Insecure || c.Insecure
-	if w.LogFormat == "" && !isTerminal(os.Stderr) {
+	if w.LogFormat == "" && !telemetry.IsTerminal(os.Stderr) {
 		w.LogFormat = "json"
 	}
 	w.EnsureDefaults()

@@ -19,7 +19,7 @@ const (
 // Config says what to serve and how. Listener, Cameras and Renderer are required.
 type Config struct {
 	// Listener is where to serve, usually made by [Listen] after
-	// [server.CheckListenAddress]. Run closes it.
+	// [config.CheckListenAddress]. Run closes it.
 	Listener net.Listener
 	Cameras  server.Cameras
 	Renderer server.Renderer
