@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"unicode"
@@ -26,31 +27,38 @@ import (
 const maxErrorText = 300
 
 // scrubber removes a camera's credentials from texts that were written by others:
-// the library, the resolver, the camera.
-type scrubber struct{ replacer *strings.Replacer }
+// the library, the resolver, the camera. Case is ignored: what a camera echoes may
+// have been lowered on the way into an error.
+type scrubber struct{ forms *regexp.Regexp } // nil = there is no password
 
 func newScrubber(username string, password secret.String) scrubber {
 	plain := password.Reveal()
 	if plain == "" {
-		return scrubber{strings.NewReplacer()}
+		return scrubber{}
 	}
 	pair := url.UserPassword(username, plain).String()
 	_, escaped, _ := strings.Cut(pair, ":")
-	var pairs []string
+	var forms []string
 	for _, s := range []string{
 		base64.StdEncoding.EncodeToString([]byte(username + ":" + plain)),
 		escaped, url.QueryEscape(plain), url.PathEscape(plain), plain,
 	} {
 		// replacing every "a" of a one-letter password would print it, by its absence
 		if len(s) >= 3 {
-			pairs = append(pairs, s, "***")
+			forms = append(forms, regexp.QuoteMeta(s))
 		}
 	}
-	return scrubber{strings.NewReplacer(pairs...)}
+	if forms == nil {
+		return scrubber{}
+	}
+	return scrubber{regexp.MustCompile("(?i:" + strings.Join(forms, "|") + ")")}
 }
 
 func (s scrubber) text(t string) string {
-	return clean(maskUserinfo(s.replacer.Replace(t)), maxErrorText)
+	if s.forms != nil {
+		t = s.forms.ReplaceAllLiteralString(t, "***")
+	}
+	return clean(maskUserinfo(t), maxErrorText)
 }
 
 // maskUserinfo replaces what stands between "://" and the last "@" before the next
