@@ -6,8 +6,13 @@ import (
 	"unsafe"
 )
 
-// userInfo finds a password inside a URL argument.
-var userInfo = regexp.MustCompile(`://[^/@\s]*:([^/\s]*)@`)
+// What may be a password inside a URL: everything up to the last @, since people
+// write passwords with slashes and at signs as they are. In a text that quotes an
+// argument it ends at a space, so that the rest of the text stays.
+var (
+	userInfo       = regexp.MustCompile(`(?s)://[^/@:]*:(.*)@`)
+	quotedUserInfo = regexp.MustCompile(`(://[^/@:\s]*:)\S*@`)
+)
 
 // maskArguments copies the command line and then overwrites passwords in the
 // original, so that they don't stay readable in the process listing: on Linux
@@ -26,3 +31,6 @@ func maskArguments(args []string) {
 		}
 	}
 }
+
+// maskText is text, which may quote arguments, without their passwords.
+func maskText(text string) string { return quotedUserInfo.ReplaceAllString(text, "$1***@") }

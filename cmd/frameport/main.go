@@ -64,13 +64,13 @@ func run(ctx context.Context, args []string, io streams) int {
 		return exited
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(io.err, "frameport: %v\nRun \"frameport --help\" for usage.\n", err)
+		_, _ = fmt.Fprintf(io.err, "frameport: %s\nRun \"frameport --help\" for usage.\n", maskText(err.Error()))
 		return 2
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.Bind(io)
 	if err := command.Run(); err != nil && !errors.Is(err, errInterrupted) {
-		_, _ = fmt.Fprintln(io.err, "frameport:", explain(err))
+		_, _ = fmt.Fprintln(io.err, "frameport:", maskText(explain(err)))
 		return 1
 	}
 	return 0
