@@ -56,44 +56,62 @@ func TestBadRequests(t *testing.T) {
 	}{
 		{
 			"unknown scheme", add("x", "http://127.0.0.1/live"), invalid, apierr.InvalidURL, "spec.url",
-			[]string{`scheme "http"`, "use rtsp or rtsps"}, []string{"camera", "add", "x", "http://127.0.0.1/live"}, false,
+			[]string{`scheme "http"`, "use rtsp or rtsps"},
+			[]string{"camera", "add", "x", "http://127.0.0.1/live"},
+			false,
 		},
 		{
 			"empty id", add("", "rtsp://127.0.0.1/live"), invalid, apierr.InvalidCameraID, "camera_id",
-			[]string{"is empty", "use 1 to 63 characters"}, []string{"camera", "add", "", "rtsp://127.0.0.1/live"}, false,
+			[]string{"is empty", "use 1 to 63 characters"},
+			[]string{"camera", "add", "", "rtsp://127.0.0.1/live"},
+			false,
 		},
 		{
 			"id of 300 characters", add(long, "rtsp://127.0.0.1/live"), invalid, apierr.InvalidCameraID, "camera_id",
-			[]string{"is 300 bytes long, 63 are allowed", "choose a shorter id"}, []string{"camera", "add", long, "rtsp://127.0.0.1/live"}, false,
+			[]string{"is 300 bytes long, 63 are allowed", "choose a shorter id"},
+			[]string{"camera", "add", long, "rtsp://127.0.0.1/live"},
+			false,
 		},
 		{
 			"unknown path in the mask", update(&frameportv1.CameraSpec{}, "frame.colour"), invalid, apierr.UnknownFieldPath, "update_mask",
-			[]string{`"frame.colour" is no field of CameraSpec`}, []string{"camera", "update", "cam", "--frame-colour=x"}, true,
+			[]string{`"frame.colour" is no field of CameraSpec`},
+			[]string{"camera", "update", "cam", "--frame-colour=x"},
+			true,
 		},
 		{
 			"negative size", get(&frameportv1.OutputSpec{Width: -640}), invalid, apierr.InvalidSize, "output.width",
-			[]string{"is -640", "give 1 to 8192"}, []string{"snapshot", "cam", "--width=-640", "-o", "-"}, false,
+			[]string{"is -640", "give 1 to 8192"},
+			[]string{"snapshot", "cam", "--width=-640", "-o", "-"},
+			false,
 		},
 		{
 			"negative size of frames", update(&frameportv1.CameraSpec{Frame: &frameportv1.FrameSpec{MaxWidth: -1}}, "frame.max_width"), invalid, apierr.InvalidFrameSpec, "spec.frame.max_width",
-			[]string{"is -1", "use 1 to 8192 pixels, or 0"}, []string{"camera", "update", "cam", "--max-width=-1"}, false,
+			[]string{"is -1", "use 1 to 8192 pixels, or 0"},
+			[]string{"camera", "update", "cam", "--max-width=-1"},
+			false,
 		},
 		{
 			"crop outside the picture", get(&frameportv1.OutputSpec{Crop: &frameportv1.Rectangle{X: 1900, Width: 100, Height: 100}}), invalid, apierr.InvalidCrop, "output.crop",
-			[]string{"1900,0 100x100 is not inside the camera's frame of 1920x1080"}, nil, false,
+			[]string{"1900,0 100x100 is not inside the camera's frame of 1920x1080"},
+			nil, false,
 		},
 		{
 			"quality 0", get(&frameportv1.OutputSpec{Quality: proto.Int32(0)}), invalid, apierr.InvalidQuality, "output.quality",
-			[]string{"is 0", "give 1 (smallest) to 100 (best)"}, []string{"snapshot", "cam", "--quality=0", "-o", "-"}, false,
+			[]string{"is 0", "give 1 (smallest) to 100 (best)"},
+			[]string{"snapshot", "cam", "--quality=0", "-o", "-"},
+			false,
 		},
 		{
 			"quality 101", get(&frameportv1.OutputSpec{Quality: proto.Int32(101)}), invalid, apierr.InvalidQuality, "output.quality",
-			[]string{"is 101", "give 1 (smallest) to 100 (best)"}, []string{"snapshot", "cam", "--quality=101", "-o", "-"}, false,
+			[]string{"is 101", "give 1 (smallest) to 100 (best)"},
+			[]string{"snapshot", "cam", "--quality=101", "-o", "-"},
+			false,
 		},
 		{
 			"a message larger than the client can take", get(&frameportv1.OutputSpec{Format: frameportv1.ImageFormat_IMAGE_FORMAT_RGB24}), codes.ResourceExhausted, apierr.FrameTooLarge, "",
 			[]string{"6220800 bytes, the client takes 4194304", "raise its receive limit", "max_message_bytes", "smaller output.width"},
-			[]string{"snapshot", "cam", "--format=rgb24", "--width=8192", "-o", "-"}, false,
+			[]string{"snapshot", "cam", "--format=rgb24", "--width=8192", "-o", "-"},
+			false,
 		},
 		{
 			"unknown camera", func() error {
@@ -159,7 +177,8 @@ func TestBadCameras(t *testing.T) {
 		{"no-host", "rtsp://no-such-host.invalid/live", nil, frameportv1.FaultClass_FAULT_CLASS_UNREACHABLE, []string{"no-such-host.invalid", "name server"}},
 		{
 			"wrong-password", locked.Camera("cam", "h264_change_a", camsim.Camera{Username: "u", Password: "right"}).URL(),
-			&frameportv1.Credentials{Username: "u", Password: "wrong-one"}, frameportv1.FaultClass_FAULT_CLASS_AUTH, []string{"password"},
+			&frameportv1.Credentials{Username: "u", Password: "wrong-one"}, frameportv1.FaultClass_FAULT_CLASS_AUTH,
+			[]string{"password"},
 		},
 		{"no-path", "rtsp://" + site.Addr() + "/nothing/here", nil, frameportv1.FaultClass_FAULT_CLASS_NOT_FOUND, []string{"404", "path"}},
 		{"no-video", simulate("audio", camsim.Behaviour{SDP: camsim.SDPAudioOnly}), nil, frameportv1.FaultClass_FAULT_CLASS_UNSUPPORTED, []string{"no video"}},
