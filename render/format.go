@@ -19,11 +19,11 @@ func (f Format) String() string {
 	if f == FormatJPEG {
 		return "JPEG"
 	}
-	return f.pixels().String()
+	return f.Pixels().String()
 }
 
-// pixels is the layout of a raw format.
-func (f Format) pixels() media.PixelFormat {
+// Pixels is the layout of a raw format, PixelUnknown for JPEG.
+func (f Format) Pixels() media.PixelFormat {
 	switch f {
 	case FormatRGB24:
 		return media.PixelRGB24

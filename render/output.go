@@ -66,15 +66,15 @@ func (Output) problem(field, format string, args ...any) error {
 
 // request is what the converter has to do.
 func (o Output) request() convert.Request {
-	r := convert.Request{Crop: o.Crop, Width: o.Width, Height: o.Height, Fit: o.Fit, Format: o.Format.pixels()}
+	r := convert.Request{Crop: o.Crop, Width: o.Width, Height: o.Height, Fit: o.Fit, Format: o.Format.Pixels()}
 	if o.Format == FormatJPEG {
 		r.Format, r.Color = media.PixelI420, media.JFIF()
 	}
 	return r
 }
 
-// Size returns the size in pixels of the picture that o makes of a w x h frame.
-func (o Output) Size(w, h int) (int, int, error) {
-	g, err := convert.Resolve(o.request(), w, h)
-	return g.Width, g.Height, err
+// Geometry says where the picture that o makes of a w x h frame comes from and how
+// large it is. The error wraps [convert.ErrRequest].
+func (o Output) Geometry(w, h int) (convert.Geometry, error) {
+	return convert.Resolve(o.request(), w, h)
 }

@@ -108,9 +108,9 @@ func TestFormats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, h, err := out.Size(f.Width, f.Height)
-		if err != nil || p.Width != w || p.Height != h || p.Format != out.Format {
-			t.Errorf("%v: %v %dx%d, announced %dx%d", out.Format, p.Format, p.Width, p.Height, w, h)
+		g, err := out.Geometry(f.Width, f.Height)
+		if err != nil || p.Width != g.Width || p.Height != g.Height || p.Format != out.Format {
+			t.Errorf("%v: %v %dx%d, announced %dx%d", out.Format, p.Format, p.Width, p.Height, g.Width, g.Height)
 		}
 		if len(p.Planes) != len(want) {
 			t.Fatalf("%v: planes %v, want %v", out.Format, p.Planes, want)

@@ -16,7 +16,6 @@ import (
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
-	"github.com/frameport/frameport/media"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/server/mapping"
 )
@@ -53,12 +52,12 @@ func (o output) render(ctx context.Context, r Renderer, f *frame.Frame) (*render
 		return nil, invalid(apierr.InvalidCrop, "output.crop", "%d,%d %dx%d is not inside the camera's frame of %dx%d",
 			o.spec.Crop.Min.X, o.spec.Crop.Min.Y, o.spec.Crop.Dx(), o.spec.Crop.Dy(), f.Width, f.Height)
 	}
-	g, err := convert.Resolve(mapping.Request(o.spec), f.Width, f.Height)
+	g, err := o.spec.Geometry(f.Width, f.Height)
 	if err != nil {
 		return nil, invalid(apierr.InvalidSize, "output", "%v", err)
 	}
 	if o.spec.Format != render.FormatJPEG { // the size is known before any work is done
-		if size := pixels(o.spec.Format).Size(g.Width, g.Height); size > o.limit() {
+		if size := o.spec.Format.Pixels().Size(g.Width, g.Height); size > o.limit() {
 			return nil, o.tooLarge(size)
 		}
 	}
@@ -115,20 +114,4 @@ func (o output) tooLarge(size int) error {
 	return apierr.New(codes.ResourceExhausted, apierr.FrameTooLarge,
 		fmt.Sprintf("the message would have %d bytes, the client takes %d; raise its receive limit (Go: grpc.MaxCallRecvMsgSize, "+
 			"Python: option grpc.max_receive_message_length) and say so in max_message_bytes, or %s", size, o.limit(), smaller), details...)
-}
-
-// pixels is the layout of a raw format.
-func pixels(f render.Format) media.PixelFormat {
-	switch f {
-	case render.FormatRGB24:
-		return media.PixelRGB24
-	case render.FormatBGR24:
-		return media.PixelBGR24
-	case render.FormatNV12:
-		return media.PixelNV12
-	case render.FormatGray8:
-		return media.PixelGray8
-	default:
-		return media.PixelUnknown
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
-	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/media"
 	"github.com/frameport/frameport/render"
@@ -58,7 +57,7 @@ func pictureColor(p *render.Picture) *frameportv1.ColorSpec {
 
 // transform maps a picture back onto the w x h frame that it was made of.
 func transform(w, h int, out render.Output) *frameportv1.Transform {
-	g, err := convert.Resolve(Request(out), w, h)
+	g, err := out.Geometry(w, h)
 	if err != nil { // then there is no picture either
 		return &frameportv1.Transform{ScaleX: 1, ScaleY: 1}
 	}
@@ -69,11 +68,6 @@ func transform(w, h int, out render.Output) *frameportv1.Transform {
 		OffsetX: float64(g.Crop.Min.X) - float64(g.Inner.Min.X)*sx,
 		OffsetY: float64(g.Crop.Min.Y) - float64(g.Inner.Min.Y)*sy,
 	}
-}
-
-// Request is the geometry of an output, for [convert.Resolve].
-func Request(out render.Output) convert.Request {
-	return convert.Request{Crop: out.Crop, Width: out.Width, Height: out.Height, Fit: out.Fit}
 }
 
 // timestamp is unset for a time that is not known.

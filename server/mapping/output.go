@@ -10,9 +10,6 @@ import (
 	"github.com/frameport/frameport/render"
 )
 
-// maxSide is the largest width and height of a picture in pixels.
-const maxSide = 8192
-
 // OutputError is a field of an OutputSpec that is wrong.
 type OutputError struct {
 	Reason apierr.Reason
@@ -49,13 +46,10 @@ func Output(s *frameportv1.OutputSpec) (render.Output, error) {
 		value int32
 		to    *int
 	}{{"width", s.GetWidth(), &o.Width}, {"height", s.GetHeight(), &o.Height}} {
-		if side.value < 0 || side.value > maxSide {
-			return wrong(apierr.InvalidSize, side.name, "is %d; give 1 to %d pixels, or 0 to keep the source's", side.value, maxSide)
+		if side.value < 0 || side.value > convert.MaxSize {
+			return wrong(apierr.InvalidSize, side.name, "is %d; give 1 to %d pixels, or 0 to keep the source's", side.value, convert.MaxSize)
 		}
 		*side.to = int(side.value)
-	}
-	if o.Width == 0 || o.Height == 0 {
-		o.Fit = convert.FitContain // it has no say
 	}
 	if c := s.GetCrop(); c != nil {
 		x, y, w, h := int(c.GetX()), int(c.GetY()), int(c.GetWidth()), int(c.GetHeight())
