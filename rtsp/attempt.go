@@ -73,7 +73,6 @@ type attempt struct {
 	stream     atomic.Pointer[rtpdepay.Stream]
 	format     *videoFormat
 	lastUnit   time.Time
-	known      bool // a packet has come
 	reports    reports
 	clock      clockPointer
 }

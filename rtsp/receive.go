@@ -42,12 +42,12 @@ func (a *attempt) receiver(f *videoFormat) func(*rtp.Packet) {
 			a.unreadable.Add(1)
 			return
 		}
-		if !a.known || pkt.SSRC != a.reports.ssrc {
-			a.known = true
-			a.follow(pkt.SSRC)
-		}
 		if err := stream.Push(pkt, now, a.emit); err != nil {
 			a.fail(&sinkError{err}) // known already, when it is the sink's
+		}
+		// after Push: going over to another source forgets the reports of the one before
+		if ssrc := stream.SSRC(); !a.reports.known || ssrc != a.reports.ssrc {
+			a.follow(ssrc)
 		}
 	}
 }
@@ -122,13 +122,13 @@ func (a *attempt) onRTCP(pkt rtcp.Packet) {
 // reports assigns sender reports to the source of the packets.
 type reports struct {
 	mu      sync.Mutex
-	known   bool
-	ssrc    uint32 // written under mu by the packets' goroutine, which reads it without
+	known   bool // these two are written under mu by the packets' goroutine, which reads them without
+	ssrc    uint32
 	early   rtcp.SenderReport
 	earlyAt time.Time // zero = none
 }
 
-// follow notes that packets come from ssrc now.
+// follow notes that units are made of the packets of ssrc now.
 func (a *attempt) follow(ssrc uint32) {
 	r := &a.reports
 	r.mu.Lock()

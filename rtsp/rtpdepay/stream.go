@@ -121,5 +121,9 @@ func (s *Stream) Lost(n int) {
 	s.payload.lost()
 }
 
+// SSRC returns the source that units are made of: that of the first packet, until
+// another has been adopted. It is for the goroutine that pushes.
+func (s *Stream) SSRC() uint32 { return s.seq.ssrc }
+
 // Stats returns the counters. It may be called from any goroutine.
 func (s *Stream) Stats() Stats { return s.stats.snapshot() }
