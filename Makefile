@@ -65,11 +65,11 @@ test-race: deps-test ## Run the tests under the race detector
 	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: test-peers
-test-peers: deps-peers ## Run the tests against GStreamer's RTSP server and go2rtc
+test-peers: deps-peers ## Run the tests against GStreamer's RTSP server, go2rtc and VLC
 	@mkdir -p build/peers
 	@CGO_ENABLED=0 go build -modfile=tools/peers/go.mod -o build/peers/go2rtc github.com/AlexxIT/go2rtc
 	@packages=$$(tools/tagged.sh peers); \
-	$(ENV) GO2RTC=$(CURDIR)/build/peers/go2rtc go test -tags peers -run '^TestPeer' -count=1 -timeout 5m $(TESTFLAGS) $$packages
+	$(ENV) GO2RTC=$(CURDIR)/build/peers/go2rtc go test -tags peers -run '^TestPeer' -count=1 -parallel 8 -timeout 5m $(TESTFLAGS) $$packages
 
 .PHONY: fuzz
 fuzz: deps ## Fuzz every target for FUZZTIME (10s) each

@@ -62,7 +62,7 @@ func units() []unit {
 
 		{path: "cmd", level: levelProgram},
 		{path: "bench", level: levelProgram},
-		{path: "examples", level: levelProgram},
+		{path: "internal/peers", level: levelProgram},
 		{path: "examples", level: levelProgram},
 		{path: "tools", level: levelProgram},
 	}
