@@ -65,7 +65,6 @@ type attempt struct {
 	// receive.go
 	begun      time.Time // PLAY was sent
 	over       atomic.Bool
-	heard      atomic.Int64 // last RTP or RTCP packet, since begun; 0 = none
 	lastRTP    atomic.Int64 // last RTP packet, since begun; 0 = none
 	gap        atomic.Int64 // usual longest distance of units
 	unreadable atomic.Uint64

@@ -27,8 +27,9 @@ func (a *attempt) receiver(f *videoFormat) func(*rtp.Packet) {
 			return
 		}
 		now := time.Now()
-		a.hear(now)
-		a.lastRTP.Store(int64(now.Sub(a.begun)))
+		if a.lastRTP.Swap(max(1, int64(now.Sub(a.begun)))) == 0 {
+			a.src.remember(a.protocol)
+		}
 		a.src.state.packets.Add(1)
 		a.src.state.bytes.Add(uint64(len(pkt.Payload)))
 		stream := a.stream.Load()
@@ -49,13 +50,6 @@ func (a *attempt) receiver(f *videoFormat) func(*rtp.Packet) {
 		if ssrc := stream.SSRC(); !a.reports.known || ssrc != a.reports.ssrc {
 			a.follow(ssrc)
 		}
-	}
-}
-
-// hear notes that something arrived over the media's transport.
-func (a *attempt) hear(now time.Time) {
-	if a.heard.Swap(max(1, int64(now.Sub(a.begun)))) == 0 {
-		a.src.remember(a.protocol)
 	}
 }
 
@@ -102,7 +96,6 @@ func (a *attempt) onRTCP(pkt rtcp.Packet) {
 		return
 	}
 	now := time.Now()
-	a.hear(now)
 	report, ok := pkt.(*rtcp.SenderReport)
 	if !ok {
 		return

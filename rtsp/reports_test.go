@@ -8,6 +8,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
+	"github.com/frameport/frameport/fault"
 	"github.com/frameport/frameport/media"
 )
 
@@ -71,5 +72,34 @@ func TestReportsOfANewSource(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestReportsAreNoMedia has a camera whose RTCP comes through over UDP and whose
+// packets, which are larger, do not.
+func TestReportsAreNoMedia(t *testing.T) {
+	t.Parallel()
+	cam := startCam(t, &fakeCam{frames: func(c *camConn) {
+		if c.udp[0] == nil {
+			c.pictures(c.ctx, 0)
+			return
+		}
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for c.ctx.Err() == nil {
+			sr, _ := (&rtcp.SenderReport{SSRC: 7, NTPTime: ntpNow()}).Marshal()
+			c.packet(1, sr)
+			select {
+			case <-tick.C:
+			case <-c.ctx.Done():
+			}
+		}
+	}})
+	s := newSource(t, camURL(t, cam), func(c *Config) { c.Transport = TransportAuto })
+	if got, err := runUnits(t, s, 3); err != errEnough { //nolint:errorlint // the sink's own
+		t.Fatalf("%d units, then %v %v, want a change to TCP", len(got), fault.ClassOf(err), err)
+	}
+	if s.firstTransport() != TransportTCP {
+		t.Errorf("remembered %v", s.firstTransport())
 	}
 }

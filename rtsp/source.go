@@ -151,7 +151,7 @@ func (s *Source) firstTransport() Transport {
 	}
 }
 
-// remember keeps a transport over which something has arrived.
+// remember keeps a transport over which media has arrived.
 func (s *Source) remember(t Transport) { s.transport.Store(uint32(t)) }
 
 // finish gives err its final form.

@@ -12,11 +12,12 @@ import (
 // Note: [Watchdogs]
 //
 // A camera that has frozen often goes on answering keepalives, and the kernel
-// goes on acknowledging. So only media counts. Two things are watched: packets of
-// the track, and pictures that can be assembled from them. Pictures that are
-// dropped count as well: a camera with a key frame every two minutes, or one behind
-// a lossy link, is alive, and killing the connection would only start its wait
-// anew. Cameras slower than the limits get three times their usual distance
+// goes on acknowledging. So only media counts: not RTCP either, whose small packets
+// pass where large ones do not. Two things are watched: packets of the track, and
+// pictures that can be assembled from them. Pictures that are dropped count as well:
+// a camera with a key frame every two minutes, or one behind a lossy link, is alive,
+// and killing the connection would only start its wait anew. Cameras slower than
+// the limits get three times their usual distance
 // between pictures, which is announced (a=framerate) or learned.
 
 // keepaliveBlame is how soon after a keepalive a lost connection is blamed on it.
@@ -77,7 +78,7 @@ type watched struct {
 func (a *attempt) inspect(seen *watched) error {
 	t := &a.src.cfg.Timeouts
 	now := time.Since(a.begun)
-	if a.src.cfg.Transport == TransportAuto && a.protocol == TransportUDP && a.heard.Load() == 0 {
+	if a.src.cfg.Transport == TransportAuto && a.protocol == TransportUDP && a.lastRTP.Load() == 0 {
 		if now < t.UDPStart {
 			return nil
 		}
