@@ -14,7 +14,7 @@ func TestMaskArguments(t *testing.T) {
 		"--url=rtsps://:secret@h/x":    "--url=rtsps://:******@h/x",
 		"rtsp://u@h/x":                 "rtsp://u@h/x",
 		"rtsp://h:554/x":               "rtsp://h:554/x",
-		"rtsp://[2001:db8::1]:554/x@1": "rtsp://[2001:*********************@1", // too much is no harm
+		"rtsp://[2001:db8::1]:554/x@1": "rtsp://[2001:*************@1", // too much is no harm
 		"name@host":                    "name@host",
 		"":                             "",
 	} {

@@ -17,6 +17,14 @@ import (
 	"github.com/frameport/frameport/internal/testvideo"
 )
 
+// change updates fields of a camera that must be taken.
+func (w *worker) change(id string, spec *frameportv1.CameraSpec, paths ...string) {
+	w.t.Helper()
+	if err := w.update(id, spec, paths...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *worker) update(id string, spec *frameportv1.CameraSpec, paths ...string) error {
 	_, err := w.cameras.UpdateCamera(w.t.Context(), &frameportv1.UpdateCameraRequest{
 		CameraId: id, Spec: spec, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
@@ -26,9 +34,7 @@ func (w *worker) update(id string, spec *frameportv1.CameraSpec, paths ...string
 
 func (w *worker) mode(id string, m frameportv1.DecodeMode) {
 	w.t.Helper()
-	if err := w.update(id, &frameportv1.CameraSpec{Decode: &frameportv1.DecodePolicy{Mode: m}}, "decode.mode"); err != nil {
-		w.t.Fatal(err)
-	}
+	w.change(id, &frameportv1.CameraSpec{Decode: &frameportv1.DecodePolicy{Mode: m}}, "decode.mode")
 }
 
 // pictures returns the numbers of a clip's pictures for which ok holds.
@@ -131,17 +137,13 @@ func TestLivePolicies(t *testing.T) {
 	}
 	settle("all pictures", func(p int) bool { return disposable[p] })
 
-	if err := w.update("cam", &frameportv1.CameraSpec{Frame: &frameportv1.FrameSpec{MaxWidth: 320}}, "frame.max_width"); err != nil {
-		t.Fatal(err)
-	}
+	w.change("cam", &frameportv1.CameraSpec{Frame: &frameportv1.FrameSpec{MaxWidth: 320}}, "frame.max_width")
 	settle("smaller frames", func(int) bool { return last.GetWidth() == 320 && last.GetHeight() == 180 })
 	if s := w.camera("cam").GetStatus(); s.GetWidth() != 320 || s.GetHeight() != 180 || s.GetStreamWidth() != 640 || s.GetStreamHeight() != 360 {
 		t.Errorf("sizes %dx%d of %dx%d", s.GetWidth(), s.GetHeight(), s.GetStreamWidth(), s.GetStreamHeight())
 	}
 
-	if err := w.update("cam", &frameportv1.CameraSpec{Decode: &frameportv1.DecodePolicy{MaxFps: 5}}, "decode.max_fps"); err != nil {
-		t.Fatal(err)
-	}
+	w.change("cam", &frameportv1.CameraSpec{Decode: &frameportv1.DecodePolicy{MaxFps: 5}}, "decode.max_fps")
 	next = w.follow("cam")
 	f := next()
 	policy := w.camera("cam").GetStatus().GetCounters().GetDropped().GetPolicy()
