@@ -4,115 +4,18 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
-	"regexp"
-	"strings"
 	"syscall"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 
 	"github.com/frameport/frameport/fault"
-	"github.com/frameport/frameport/internal/secret"
 )
-
-const maxErrorText = 300
-
-// scrubber removes a camera's credentials from texts that were written by others:
-// the library, the resolver, the camera. Case is ignored: what a camera echoes may
-// have been lowered on the way into an error.
-type scrubber struct{ forms *regexp.Regexp } // nil = there is no password
-
-func newScrubber(username string, password secret.String) scrubber {
-	plain := password.Reveal()
-	if plain == "" {
-		return scrubber{}
-	}
-	pair := url.UserPassword(username, plain).String()
-	_, escaped, _ := strings.Cut(pair, ":")
-	var forms []string
-	for _, s := range []string{
-		base64.StdEncoding.EncodeToString([]byte(username + ":" + plain)),
-		escaped, url.QueryEscape(plain), url.PathEscape(plain), plain,
-	} {
-		// replacing every "a" of a one-letter password would print it, by its absence
-		if len(s) >= 3 {
-			forms = append(forms, regexp.QuoteMeta(s))
-		}
-	}
-	if forms == nil {
-		return scrubber{}
-	}
-	return scrubber{regexp.MustCompile("(?i:" + strings.Join(forms, "|") + ")")}
-}
-
-func (s scrubber) text(t string) string {
-	if s.forms != nil {
-		t = s.forms.ReplaceAllLiteralString(t, "***")
-	}
-	return clean(maskUserinfo(t), maxErrorText)
-}
-
-// maskUserinfo replaces what stands between "://" and the last "@" before the next
-// slash or space.
-func maskUserinfo(s string) string {
-	var b strings.Builder
-	for {
-		i := strings.Index(s, "://")
-		if i < 0 {
-			break
-		}
-		i += len("://")
-		b.WriteString(s[:i])
-		s = s[i:]
-		end := strings.IndexAny(s, "/ \t\r\n")
-		if end < 0 {
-			end = len(s)
-		}
-		if at := strings.LastIndexByte(s[:end], '@'); at >= 0 {
-			b.WriteString("***")
-			s = s[at:]
-		}
-	}
-	b.WriteString(s)
-	return b.String()
-}
-
-// error returns err as it is when its text is harmless, so that errors.Is goes on
-// working, and otherwise the scrubbed text without the cause.
-func (s scrubber) error(err error) error {
-	before := err.Error()
-	if after := s.text(before); after != before {
-		return errors.New(after)
-	}
-	return err
-}
-
-// clean makes text that came from a camera fit for a log line.
-func clean(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	if len(s) <= limit {
-		return s
-	}
-	s = s[:limit]
-	for len(s) > 0 && !utf8.ValidString(s) {
-		s = s[:len(s)-1]
-	}
-	return s + "..."
-}
 
 // classify turns an error of the library, the network or TLS into a fault.
 func classify(op string, err error) *fault.Error {

@@ -214,7 +214,7 @@ func TestConfigProblems(t *testing.T) {
 
 func TestScrub(t *testing.T) {
 	t.Parallel()
-	s := newScrubber("admin", secret.New("p@ss w/ü"))
+	s := newScrubber("admin", secret.New("p@ss w/ü"), URL{})
 	for in, want := range map[string]string{
 		"parse rtsp://admin:p%40ss%20w%2F%C3%BC@h/x: bad": "parse rtsp://***@h/x: bad",
 		"a rtsp://u:p@h b rtsps://u@i/ c://":              "a rtsp://***@h b rtsps://***@i/ c://",

@@ -65,7 +65,7 @@ func New(cfg Config) (*Source, error) {
 	return &Source{
 		cfg:   cfg,
 		login: cfg.Logins.fingerprint(cfg.Username, cfg.Password),
-		scrub: newScrubber(cfg.Username, cfg.Password),
+		scrub: newScrubber(cfg.Username, cfg.Password, cfg.URL),
 	}, nil
 }
 

@@ -19,7 +19,8 @@ var ErrURL = errors.New("camera URL")
 // gortsplib, like most cameras, accepts on a request line.
 const maxURL = 1900
 
-// URL is a camera's address without credentials. The zero value is no address.
+// URL is a camera's address without user info. The zero value is no address. Path
+// and query may hold a password all the same, see Note: [Passwords in URLs].
 type URL struct {
 	scheme string
 	host   string // name or address, IPv6 without brackets, zone after '%'
@@ -267,7 +268,7 @@ func (u URL) Hostname() string { return u.host }
 // Address returns host and port as a dialer takes them.
 func (u URL) Address() string { return net.JoinHostPort(u.host, strconv.Itoa(int(u.port))) }
 
-// String returns the URL. It never contains credentials. The port is left out
+// String returns the URL, which has no user info. The port is left out
 // where it is the scheme's own (554, 322).
 func (u URL) String() string {
 	if u.IsZero() {
