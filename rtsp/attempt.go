@@ -2,10 +2,12 @@ package rtsp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,6 +113,15 @@ func (a *attempt) fail(err error) {
 	select {
 	case a.failed <- struct{}{}:
 	default:
+	}
+}
+
+// survive is deferred by every callback of the library, which runs them on its own
+// goroutines: a panic over what one camera sent ends its attempt, not the process.
+func (a *attempt) survive() {
+	if r := recover(); r != nil {
+		a.src.cfg.Logger.Error("a callback panicked", "panic", a.src.scrub.text(fmt.Sprint(r)), "stack", string(debug.Stack()))
+		a.fail(fault.New(fault.Protocol, "run", errors.New("what the camera sent made frameport's code panic: see the log, and report it")))
 	}
 }
 

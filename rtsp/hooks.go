@@ -30,7 +30,10 @@ import (
 // hook sets every callback of the library. ctx bounds the handshake.
 func (a *attempt) hook(ctx context.Context, c *gortsplib.Client) {
 	c.OnRequest = a.onRequest
-	c.OnResponse = func(res *base.Response) { a.onResponse(ctx, res) }
+	c.OnResponse = func(res *base.Response) {
+		defer a.survive()
+		a.onResponse(ctx, res)
+	}
 	c.OnServerRequest = onServerRequest
 	// these three print to the standard logger when they are not set
 	c.OnTransportSwitch = func(error) {}

@@ -23,6 +23,7 @@ const maxGap = time.Minute
 // calls it on the one goroutine that reads the media.
 func (a *attempt) receiver(f *videoFormat) func(*rtp.Packet) {
 	return func(pkt *rtp.Packet) {
+		defer a.survive()
 		if a.over.Load() {
 			return
 		}
@@ -92,6 +93,7 @@ func (a *attempt) deliver(u *media.AccessUnit) error {
 // onRTCP passes sender reports on, with the NTP time as the camera wrote it. Over
 // UDP the library calls it on another goroutine than the packets'.
 func (a *attempt) onRTCP(pkt rtcp.Packet) {
+	defer a.survive()
 	if a.over.Load() {
 		return
 	}

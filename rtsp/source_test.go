@@ -1,8 +1,10 @@
 package rtsp
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -312,5 +314,25 @@ func TestRunAgain(t *testing.T) {
 	}
 	if n := len(cam.seen("TEARDOWN")); n != 20 {
 		t.Errorf("%d TEARDOWNs for 20 sessions", n)
+	}
+}
+
+// A panic on one of the library's goroutines, here of the sink, ends the attempt.
+func TestPanicStaysInTheAttempt(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []Transport{TransportTCP, TransportUDP} {
+		cam := startCam(t, &fakeCam{})
+		var log bytes.Buffer
+		s := newSource(t, camURL(t, cam), func(c *Config) {
+			c.Transport, c.Logger = transport, slog.New(slog.NewTextHandler(&log, nil))
+		})
+		err := s.Run(t.Context(), func(*media.AccessUnit) error { panic("a bug") })
+		if fault.ClassOf(err) != fault.Protocol || !strings.Contains(err.Error(), "panic") {
+			t.Errorf("%v: got %v", transport, err)
+		}
+		if !strings.Contains(log.String(), "a bug") || !strings.Contains(log.String(), "source_test.go") {
+			t.Errorf("%v: the log does not say where:\n%s", transport, log.String())
+		}
+		wantPlay(t, s)
 	}
 }
