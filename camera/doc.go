@@ -33,7 +33,8 @@
 // STALLED last over all following attempts until frames flow again, so that a
 // camera that is off does not flicker; the fault says when the next attempt is due,
 // and no time means that one is going on. DEGRADED means that the connection is
-// good but frames do not come as they should: the decoder fails or is too slow. It
+// good but frames do not come as they should: the decoder fails or is too slow, or
+// no picture arrives whole (starvation). It
 // lasts at least [degradedHold] beyond the last trouble.
 //
 // # Note: [Epochs and clean frames]

@@ -137,7 +137,22 @@ func (h *health) flowing(epoch uint64) {
 func (h *health) degraded(epoch uint64, err *fault.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if epoch != h.session || h.state == StateStopped {
+	if epoch == h.session {
+		h.trouble(err)
+	}
+}
+
+// starving notes that the running attempt is connected and delivers nothing. The
+// caller makes sure that the attempt has not ended.
+func (h *health) starving(err *fault.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trouble(err)
+}
+
+// trouble makes the camera DEGRADED for a while. h.mu is held.
+func (h *health) trouble(err *fault.Error) {
+	if h.state == StateStopped {
 		return
 	}
 	now := time.Now()

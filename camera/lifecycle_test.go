@@ -154,6 +154,46 @@ func TestStalls(t *testing.T) {
 }
 
 // Changes of policy apply while the camera runs; a new address reconnects.
+// Pictures that arrive and are dropped on the way, all of them, are no silence: the
+// connection stays, and the state says what is wrong, before and after a first frame.
+func TestStarvation(t *testing.T) {
+	for name, units := range map[string]int{"from the start": 0, "later": 50} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil).run()
+				defer w.stop()
+				url := w.script("h", step{units: units, keepalive: true})
+				w.add("a", url, nil)
+				after(3 * time.Second)
+				for range 60 {
+					w.source(url).dropped.Add(25)
+					after(time.Second)
+				}
+				s := w.expect("a", StateDegraded, fault.Stalled)
+				if s.Counters.ConnectAttempts != 1 || !strings.Contains(s.Fault.Message, "none can be used") {
+					t.Errorf("%d attempts, %+v", s.Counters.ConnectAttempts, s.Fault)
+				}
+				if n := strings.Count(w.logs.String(), "DEGRADED"); n > 3 {
+					t.Errorf("%d lines:\n%s", n, w.logs)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // silence is the source's to judge, and some loss is no starvation
+		w := newWorld(t, nil).run()
+		defer w.stop()
+		quiet, lossy := w.script("q", step{units: 50, keepalive: true}), w.script("l", step{units: -1})
+		w.add("quiet", quiet, nil)
+		w.add("lossy", lossy, nil)
+		for range 60 {
+			after(time.Second)
+			w.source(lossy).dropped.Add(20)
+		}
+		w.expect("quiet", StateRunning, fault.None)
+		w.expect("lossy", StateRunning, fault.None)
+	})
+}
+
 func TestLiveChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil).run()

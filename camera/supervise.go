@@ -145,6 +145,7 @@ func (c *camera) try(ctx context.Context, spec config.Camera, changes int, inval
 	c.totals.attempts.Add(1)
 	c.refusal.Store(nil)
 	c.intake.attempt()
+	defer c.watchStarvation(source)()
 	defer func() {
 		delivered = c.intake.units > 0
 		if r := recover(); r != nil {

@@ -14,6 +14,9 @@ var (
 		"the decoder has not returned for 5 s; if it stays so, restart frameport"))
 	errDamaged = fault.New(fault.Decode, "decode", errors.New(
 		"pictures are damaged; look at the packets lost, and use transport TCP or a better network if there are any"))
+	errStarving = fault.New(fault.Stalled, "play", errors.New(
+		"pictures arrive, but none can be used: they are incomplete, or no key frame comes; look at the packets lost, "+
+			"and use transport TCP, a better network, or a shorter key-frame interval of the camera"))
 	errNoFrames   = errors.New("access units go in, but no frame comes out; the decoder is made anew")
 	errNoKeyFrame = errors.New("waiting for the next key frame after damage; a shorter key-frame interval of the camera makes that quicker")
 )
