@@ -2,10 +2,16 @@ package frame
 
 import "sync/atomic"
 
+// Overread is how many bytes behind the last pixel of a plane can be read: vector
+// code takes more than it needs at a time (swscale 4 bytes even of narrower rows).
+// libavcodec's buffers have that much (avcodec_default_get_buffer2 adds 16 bytes and
+// more), and [Pool] gives it too.
+const Overread = 16
+
 // Plane is one plane of a picture in host memory.
 type Plane struct {
 	// Data starts at the first pixel; it holds at least Pitch*(rows-1) plus one
-	// row's bytes.
+	// row's bytes. Overread bytes behind those can be read and mean nothing.
 	Data []byte
 	// Pitch is the distance between rows in bytes.
 	Pitch int

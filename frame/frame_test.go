@@ -113,6 +113,9 @@ func TestPool(t *testing.T) {
 		if pl.Pitch%64 != 0 || pl.Pitch < s.RowBytes || len(pl.Data) < pl.Pitch*(s.Rows-1)+s.RowBytes {
 			t.Errorf("plane %d: pitch %d, %d bytes for %+v", i, pl.Pitch, len(pl.Data), s)
 		}
+		if cap(pl.Data)-len(pl.Data) < frame.Overread {
+			t.Errorf("plane %d: %d bytes behind the last row can be read", i, cap(pl.Data)-len(pl.Data))
+		}
 		for j := range pl.Data {
 			pl.Data[j] = byte(i + 1)
 		}

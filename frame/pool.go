@@ -97,10 +97,10 @@ func allocate(format media.PixelFormat, w, h int) (planes [3]Plane) {
 	for _, s := range sizes[:n] {
 		total += pitchOf(s) * s.Rows
 	}
-	buf := make([]byte, total)
+	buf := make([]byte, total+Overread)
 	for i, s := range sizes[:n] {
 		pitch := pitchOf(s)
-		planes[i] = Plane{Data: buf[: pitch*s.Rows : pitch*s.Rows], Pitch: pitch}
+		planes[i] = Plane{Data: buf[: pitch*s.Rows : pitch*s.Rows+Overread], Pitch: pitch}
 		buf = buf[pitch*s.Rows:]
 	}
 	return planes
