@@ -47,6 +47,7 @@ func Run(t *testing.T, s Subject) {
 		{"EmptyUnit", testEmptyUnit},
 		{"TooLarge", testTooLarge},
 		{"Limits", testLimits},
+		{"CropLeftTop", testCropLeftTop},
 		{"SizeChange", testSizeChange},
 		{"Drain", testDrain},
 		{"Close", testClose},

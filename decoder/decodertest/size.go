@@ -85,6 +85,33 @@ func testLimits(t *testing.T, s Subject) {
 	(&reel{t: t, s: s}).decode(d, access(c, f, 0))
 }
 
+// testCropLeftTop: a picture that is cut off on the left and at the top begins at
+// the very pixel that the stream says. The clip's cropping is turned round for it.
+func testCropLeftTop(t *testing.T, s Subject) {
+	const cropX, cropY = 2, 10 // of 640x368
+	c, whole := decodeClip(t, s, "h264_crop", decoder.Config{})
+	sps := replaceBits(t, c.SPS,
+		"1"+"1"+"010"+"1"+"00110", // frame_cropping_flag, left 0, right 1, top 0, bottom 5 (units of two pixels)
+		"1"+"010"+"1"+"00110"+"1")
+	_, f := load(t, "h264_crop")
+	f.Parameters = bytes.Replace(f.Parameters, c.SPS, sps, 1)
+	d := open(t, s, decoder.Config{Format: *f})
+	r := &reel{t: t, s: s}
+	au := access(c, f, 0)
+	au.Data = bytes.Replace(au.Data, c.SPS, sps, 1)
+	r.decode(d, au)
+	r.drain(d)
+	if len(r.shots) != 1 || r.shots[0].Width != c.Width || r.shots[0].Height != c.Height {
+		t.Fatalf("%d frames, %dx%d, want one of %dx%d", len(r.shots), r.shots[0].Width, r.shots[0].Height, c.Width, c.Height)
+	}
+	for y := range c.Height - cropY {
+		want := whole[0].pixels[(y+cropY)*c.Width+cropX:][:c.Width-cropX]
+		if got := r.shots[0].pixels[y*c.Width:][:c.Width-cropX]; !bytes.Equal(got, want) {
+			t.Fatalf("row %d is not row %d of the whole picture from column %d on", y, y+cropY, cropX)
+		}
+	}
+}
+
 // testSizeChange: a new format means a new decoder; frames of the old one stay.
 func testSizeChange(t *testing.T, s Subject) {
 	a := account(t)

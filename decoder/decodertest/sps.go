@@ -1,5 +1,30 @@
 package decodertest
 
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// replaceBits replaces a run of bits, which must occur once in nal, with another of
+// the same length.
+func replaceBits(t testing.TB, nal []byte, old, with string) []byte {
+	t.Helper()
+	text := ""
+	for _, b := range nal {
+		text += fmt.Sprintf("%08b", b)
+	}
+	if len(old) != len(with) || strings.Count(text, old) != 1 {
+		t.Fatalf("%s occurs %d times in %s", old, strings.Count(text, old), text)
+	}
+	text = strings.Replace(text, old, with, 1)
+	out := make([]byte, len(nal))
+	for i, bit := range text {
+		out[i/8] |= byte(bit-'0') << (7 - i%8)
+	}
+	return out
+}
+
 // bits writes a bit stream as parameter sets have it (H.264, 7.2 and 9.1).
 type bits struct {
 	buf []byte
