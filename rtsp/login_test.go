@@ -216,8 +216,12 @@ func TestStaleNonce(t *testing.T) {
 			}
 			return false
 		}})
-		s := newSource(t, camURL(t, cam), credentials("admin", "pw"))
+		budget := NewLoginBudget()
+		s := newSource(t, camURL(t, cam), func(c *Config) { credentials("admin", "pw")(c); c.Logins = budget })
 		immediate(t, s)
+		if h := budget.hosts["127.0.0.1"]; len(h.failures) != 0 || len(h.pending) != 0 {
+			t.Errorf("an expired nonce counts as a failed login: %+v", h)
+		}
 		wantPlay(t, s)
 	})
 	t.Run("a liar", func(t *testing.T) {

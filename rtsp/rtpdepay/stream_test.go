@@ -1,6 +1,7 @@
 package rtpdepay
 
 import (
+	"bytes"
 	"errors"
 	"runtime"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/rtsp/nal"
 )
 
 func h264Stream(t testing.TB) *Stream { return newStream(t, Config{Codec: media.CodecH264}) }
@@ -194,6 +196,37 @@ func TestLimits(t *testing.T) {
 		feed(t, s, pack(&packer{mtu: 1400}, pics))
 		if st := s.Stats(); st.AccessUnits != 0 || st.Oversized == 0 {
 			t.Errorf("%+v", st)
+		}
+	})
+	// what the documentation promises: 16 MiB and 512 NAL units, and not one more
+	t.Run("default bytes", func(t *testing.T) {
+		for over, delivered := range []uint64{1, 0} {
+			s := h264Stream(t)
+			head := [][]byte{paffSPS(), simplePPS(0, 0)}
+			slice := field(true, 0, 0, 0, 9)
+			front := 0
+			for _, u := range head {
+				front += len(nal.StartCode) + len(u)
+			}
+			// room is kept for an end of sequence unit as well
+			slice = append(slice, bytes.Repeat([]byte{0xab}, 16<<20-front-len(endOfSequence)-len(nal.StartCode)-len(slice)+over)...)
+			feed(t, s, pack(&packer{mtu: 60000}, [][][]byte{append(head, slice), {field(false, 1, 0, 0, 9)}}))
+			if st := s.Stats(); st.AccessUnits != delivered || st.Oversized != 1-delivered {
+				t.Errorf("%d bytes over: %+v", over, st)
+			}
+		}
+	})
+	t.Run("default NAL units", func(t *testing.T) {
+		for over, delivered := range []uint64{1, 0} {
+			pic := [][]byte{paffSPS(), simplePPS(0, 0)}
+			for i := range uint32(510 + over) {
+				pic = append(pic, field(true, 0, 0, i, 9))
+			}
+			s := h264Stream(t)
+			feed(t, s, pack(&packer{mtu: 1400}, [][][]byte{pic, {field(false, 1, 0, 0, 9)}}))
+			if st := s.Stats(); st.AccessUnits != delivered || st.Oversized != 1-delivered {
+				t.Errorf("%d over: %+v", over, st)
+			}
 		}
 	})
 	t.Run("default allows 300 slices", func(t *testing.T) {
