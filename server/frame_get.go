@@ -123,8 +123,8 @@ func (s *Server) qualifying(ctx context.Context, feed Feed, want wanted) (*frame
 	}
 	var seen frame.ID
 	for {
-		any := newest != nil
-		if any {
+		had := newest != nil
+		if had {
 			seen = newest.ID
 			newest.Release()
 		}
@@ -143,7 +143,7 @@ func (s *Server) qualifying(ctx context.Context, feed Feed, want wanted) (*frame
 			return nil, ctx.Err()
 		case s.isStopping():
 			return nil, shuttingDown()
-		case any:
+		case had:
 			return nil, waitExpired(feed.ID(), want, seen)
 		default:
 			return nil, noFrameYet(feed.Snapshot())

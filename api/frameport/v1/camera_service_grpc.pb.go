@@ -70,7 +70,8 @@ type CameraServiceClient interface {
 	// event of type SYNCED, then every change. A slow watcher gets the newest state
 	// of each camera and never a backlog. Counters and rates alone are no change.
 	// INVALID_ARGUMENT: INVALID_CAMERA_ID, INVALID_LABEL_SELECTOR. UNAVAILABLE:
-	// SHUTTING_DOWN.
+	// SHUTTING_DOWN. RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could be written
+	// to the client for 10 s.
 	WatchCameras(ctx context.Context, in *WatchCamerasRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchCamerasResponse], error)
 }
 
@@ -194,7 +195,8 @@ type CameraServiceServer interface {
 	// event of type SYNCED, then every change. A slow watcher gets the newest state
 	// of each camera and never a backlog. Counters and rates alone are no change.
 	// INVALID_ARGUMENT: INVALID_CAMERA_ID, INVALID_LABEL_SELECTOR. UNAVAILABLE:
-	// SHUTTING_DOWN.
+	// SHUTTING_DOWN. RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could be written
+	// to the client for 10 s.
 	WatchCameras(*WatchCamerasRequest, grpc.ServerStreamingServer[WatchCamerasResponse]) error
 	mustEmbedUnimplementedCameraServiceServer()
 }

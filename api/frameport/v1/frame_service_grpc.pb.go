@@ -49,7 +49,8 @@ type FrameServiceClient interface {
 	// that happens while it waits. UNAVAILABLE: NO_FRAME_YET, with metadata
 	// "fault_class" and "state" and google.rpc.RetryInfo; SHUTTING_DOWN.
 	// DEADLINE_EXCEEDED: WAIT_EXPIRED. FAILED_PRECONDITION: DECODE_DISABLED, the
-	// camera's decode mode is NONE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE.
+	// camera's decode mode is NONE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE. INTERNAL:
+	// RENDER_FAILED, the frame could not be made into a picture.
 	GetFrame(ctx context.Context, in *GetFrameRequest, opts ...grpc.CallOption) (*GetFrameResponse, error)
 	// WatchFrames is the way to follow cameras when the newest frame counts. The
 	// client grants credits, and each is answered with the newest frame that it has
@@ -59,8 +60,9 @@ type FrameServiceClient interface {
 	// The first message must be start, once; the others credits. Errors as GetFrame,
 	// and INVALID_ARGUMENT: START_REQUIRED, START_REPEATED, INVALID_CREDITS,
 	// INVALID_MAX_FPS, INVALID_LABEL_SELECTOR. NOT_FOUND: CAMERA_REMOVED when the
-	// last named camera is gone. A camera without frames is no error here: the stream
-	// waits. The stream ends without error when the client has closed its side and
+	// last named camera is gone. RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could
+	// be written to the client for 10 s. A camera without frames is no error here: the
+	// stream waits. The stream ends without error when the client has closed its side and
 	// all credits are used.
 	WatchFrames(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchFramesRequest, WatchFramesResponse], error)
 	// StreamFrames is WatchFrames without credits, for simple clients. Each frame is
@@ -68,8 +70,7 @@ type FrameServiceClient interface {
 	// written frames: a reader that is slower than the stream sees frames that are
 	// seconds old. Set max_fps below what the reader can take, or use WatchFrames.
 	//
-	// Errors as WatchFrames, and RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could
-	// be written for 10 s.
+	// Errors as WatchFrames.
 	StreamFrames(ctx context.Context, in *StreamFramesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamFramesResponse], error)
 	// StreamBatches sends micro-batches of tensors across cameras, for inference,
 	// against credits as WatchFrames does. A batch holds at most one entry per camera,
@@ -185,7 +186,8 @@ type FrameServiceServer interface {
 	// that happens while it waits. UNAVAILABLE: NO_FRAME_YET, with metadata
 	// "fault_class" and "state" and google.rpc.RetryInfo; SHUTTING_DOWN.
 	// DEADLINE_EXCEEDED: WAIT_EXPIRED. FAILED_PRECONDITION: DECODE_DISABLED, the
-	// camera's decode mode is NONE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE.
+	// camera's decode mode is NONE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE. INTERNAL:
+	// RENDER_FAILED, the frame could not be made into a picture.
 	GetFrame(context.Context, *GetFrameRequest) (*GetFrameResponse, error)
 	// WatchFrames is the way to follow cameras when the newest frame counts. The
 	// client grants credits, and each is answered with the newest frame that it has
@@ -195,8 +197,9 @@ type FrameServiceServer interface {
 	// The first message must be start, once; the others credits. Errors as GetFrame,
 	// and INVALID_ARGUMENT: START_REQUIRED, START_REPEATED, INVALID_CREDITS,
 	// INVALID_MAX_FPS, INVALID_LABEL_SELECTOR. NOT_FOUND: CAMERA_REMOVED when the
-	// last named camera is gone. A camera without frames is no error here: the stream
-	// waits. The stream ends without error when the client has closed its side and
+	// last named camera is gone. RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could
+	// be written to the client for 10 s. A camera without frames is no error here: the
+	// stream waits. The stream ends without error when the client has closed its side and
 	// all credits are used.
 	WatchFrames(grpc.BidiStreamingServer[WatchFramesRequest, WatchFramesResponse]) error
 	// StreamFrames is WatchFrames without credits, for simple clients. Each frame is
@@ -204,8 +207,7 @@ type FrameServiceServer interface {
 	// written frames: a reader that is slower than the stream sees frames that are
 	// seconds old. Set max_fps below what the reader can take, or use WatchFrames.
 	//
-	// Errors as WatchFrames, and RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could
-	// be written for 10 s.
+	// Errors as WatchFrames.
 	StreamFrames(*StreamFramesRequest, grpc.ServerStreamingServer[StreamFramesResponse]) error
 	// StreamBatches sends micro-batches of tensors across cameras, for inference,
 	// against credits as WatchFrames does. A batch holds at most one entry per camera,

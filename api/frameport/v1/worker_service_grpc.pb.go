@@ -34,6 +34,8 @@ type WorkerServiceClient interface {
 	GetWorker(ctx context.Context, in *GetWorkerRequest, opts ...grpc.CallOption) (*GetWorkerResponse, error)
 	// WatchWorker sends a snapshot at once and then one every interval.
 	// INVALID_ARGUMENT: INVALID_INTERVAL. UNAVAILABLE: SHUTTING_DOWN.
+	// RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could be written to the client
+	// for 10 s.
 	WatchWorker(ctx context.Context, in *WatchWorkerRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchWorkerResponse], error)
 	// GetClock lets a client align its clock with the worker's, as NTP does. With t0
 	// and t3 the client's times of sending and receiving, and t1 and t2 the worker's:
@@ -102,6 +104,8 @@ type WorkerServiceServer interface {
 	GetWorker(context.Context, *GetWorkerRequest) (*GetWorkerResponse, error)
 	// WatchWorker sends a snapshot at once and then one every interval.
 	// INVALID_ARGUMENT: INVALID_INTERVAL. UNAVAILABLE: SHUTTING_DOWN.
+	// RESOURCE_EXHAUSTED: SLOW_CONSUMER when nothing could be written to the client
+	// for 10 s.
 	WatchWorker(*WatchWorkerRequest, grpc.ServerStreamingServer[WatchWorkerResponse]) error
 	// GetClock lets a client align its clock with the worker's, as NTP does. With t0
 	// and t3 the client's times of sending and receiving, and t1 and t2 the worker's:
