@@ -47,6 +47,7 @@ type step struct {
 	change    func(n int, au *media.AccessUnit)
 	every     time.Duration // between units; 0 = unitEvery
 	keepalive bool          // hang until ctx ends
+	leave     time.Duration // how long the end takes, as a TEARDOWN does
 }
 
 func (s *fakeSource) Stats() rtsp.Stats {
@@ -65,6 +66,7 @@ func (s *fakeSource) Run(ctx context.Context, sink func(*media.AccessUnit) error
 	defer s.running.Add(-1)
 	i := int(s.attempts.Add(1)) - 1
 	st := s.steps[min(i, len(s.steps)-1)]
+	defer time.Sleep(st.leave)
 	wait := func(d time.Duration) error {
 		t := time.NewTimer(d)
 		defer t.Stop()
@@ -316,6 +318,16 @@ func (w *world) source(url string) *fakeSource {
 		w.t.Fatalf("no source for %s", url)
 	}
 	return list[len(list)-1]
+}
+
+// connections returns how many attempts run at url, of all cameras there ever were.
+func (w *world) connections(url string) (n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.sources[url] {
+		n += s.running.Load()
+	}
+	return n
 }
 
 func (w *world) add(id, url string, change func(*config.Camera)) {

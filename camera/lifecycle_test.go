@@ -339,18 +339,19 @@ func TestAddAfterRemoveWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil).run()
 		defer w.stop()
-		w.cost.Store(int64(time.Second))
-		url := w.script("h", step{units: -1})
+		url := w.script("h", step{units: -1, leave: time.Second})
 		for range 3 {
 			w.add("a", url, nil)
 			after(500 * time.Millisecond)
+			if n := w.connections(url); n != 1 {
+				t.Errorf("%d connections at once", n)
+			}
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			if err := w.m.Remove(ctx, "a"); err != nil && !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
 		}
-		w.cost.Store(0)
 		w.add("a", url, nil)
 		after(5 * time.Second)
 		w.expect("a", StateRunning, fault.None)
