@@ -98,7 +98,8 @@ func ofTLS(op string, err error) *fault.Error {
 
 // ofStatus classifies an RTSP status that ends an attempt.
 func ofStatus(op string, code base.StatusCode, message string) *fault.Error {
-	status := fmt.Errorf("status %d %s", code, clean(message, 80))
+	// not cut short here: half a password is not recognised by the scrubber
+	status := fmt.Errorf("status %d %s", code, clean(message, maxErrorText))
 	switch code {
 	case base.StatusUnauthorized:
 		return fault.New(fault.Auth, op, fmt.Errorf("the camera asks for a login: set user name and password (%w)", status))

@@ -352,6 +352,7 @@ func TestCanary(t *testing.T) {
 	}
 	for name, script := range map[string]func(*camConn, *camRequest) bool{
 		"status":       echo("500 {pw} {basic} rtsp://admin:{pw}@host/", "X: 1"),
+		"cut":          echo("404 "+strings.Repeat("x", 71)+" {pw}", "X: 1"), // used to be cut at 80
 		"content type": echo("200 OK", "Content-Type: text/{pw}"),
 		"session":      echo("200 OK", "Session: {pw};timeout=x{basic}\r\nContent-Type: {basic}"),
 		"location":     echo("302 Found", "Location: rtsp://admin:{pw}@other/"),
