@@ -90,6 +90,11 @@ func simulate(t *testing.T, name string) (*camsim.Handle, *testvideo.Clip, strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the simulated camera: %+v", h.Stats())
+		}
+	})
 	return h, clip, strings.Replace(h.URL(), "rtsp://", "rtsp://"+login+":"+escaped+"@", 1)
 }
 
