@@ -113,10 +113,11 @@ func start(t *testing.T, env []string, args ...string) *worker {
 	return w
 }
 
-// environment is a clean one: no cameras, no settings, a home of its own.
+// environment is a clean one: no cameras, no settings, a home of its own. With the
+// race detector programs would sleep for a second before they end.
 func environment(t testing.TB) []string {
 	home := t.TempDir()
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "TZ=UTC"}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "TZ=UTC", "GORACE=atexit_sleep_ms=0"}
 }
 
 // stop asks the worker to end and returns how long it took. It must end with status 0.
