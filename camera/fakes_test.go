@@ -66,7 +66,7 @@ func (s *fakeSource) Run(ctx context.Context, sink func(*media.AccessUnit) error
 	defer s.running.Add(-1)
 	i := int(s.attempts.Add(1)) - 1
 	st := s.steps[min(i, len(s.steps)-1)]
-	defer time.Sleep(st.leave)
+	defer func() { <-time.After(st.leave) }()
 	wait := func(d time.Duration) error {
 		t := time.NewTimer(d)
 		defer t.Stop()
