@@ -47,6 +47,7 @@ func measureIdle(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
+	profiled := l.profile(ctx, "idle200", w.pid())
 	m := &meter{pids: []int{w.pid()}, sender: f.pid()}
 	if err := m.begin(); err != nil {
 		return err
@@ -58,6 +59,7 @@ func measureIdle(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
+	profiled()
 	full, err := readMemory(w.pid())
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	flags.Float64Var(&o.seconds, "seconds", 15, "length of one measurement")
 	flags.IntVar(&o.repeat, "repeat", 3, "how often contenders take turns")
 	flags.StringVar(&o.contenders, "contenders", "", "comma-separated contenders of per_camera: frameport, ffmpeg, ffmpeg_1thread, opencv, opencv_grab, decode_only")
-	flags.StringVar(&o.perf, "perf", "", "write a perf profile of the worker under load to this file")
+	flags.StringVar(&o.perf, "perf", "", "write perf profiles of the worker under load to files that begin with this name")
 	flags.StringVar(&o.output, "o", "", "write table and JSON lines to this file as well")
 	if err := flags.Parse(args); err != nil {
 		return err

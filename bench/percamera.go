@@ -199,7 +199,10 @@ func (l *lab) measureContender(ctx context.Context, c contender, f *farm) (sampl
 	if err := r.begin(ctx); err != nil {
 		return sample{}, err
 	}
-	profiled := l.profile(ctx, c, r)
+	profiled := func() {}
+	if c.name == own {
+		profiled = l.profile(ctx, "per_camera", r.pids()[0])
+	}
 	m := &meter{pids: r.pids(), sender: f.pid()}
 	if err := m.begin(); err != nil {
 		return sample{}, err
@@ -222,19 +225,4 @@ func (l *lab) measureContender(ctx context.Context, c contender, f *farm) (sampl
 	s.rss = (mem.rss - empty.rss) / cameraCount
 	s.pss = (mem.pss - empty.pss) / cameraCount
 	return s, r.check(ctx, l.window)
-}
-
-// profile records where the worker spends its time, if that was asked for. The
-// function it returns waits for the end.
-func (l *lab) profile(ctx context.Context, c contender, r running) func() {
-	if l.perf == "" || c.name != own {
-		return func() {}
-	}
-	p, err := startChild(ctx, "perf", nil, nil, "perf", "record", "-q", "-F", "499", "-g", "-o", l.perf,
-		"-p", strings.Trim(fmt.Sprint(r.pids()), "[]"), "--", "sleep", fmt.Sprint(l.window.Seconds()))
-	if err != nil {
-		l.say("    no profile: %v", err)
-		return func() {}
-	}
-	return func() { <-p.done }
 }
