@@ -12,10 +12,23 @@ import (
 // camera's specification asks for and says what it got instead.
 func (b *Backend) ForCamera(cfg decoder.Config, kind config.BackendKind) (decoder.Decoder, camera.BackendInfo, error) {
 	info := camera.BackendInfo{Name: b.Choice.Kind.String()}
-	if kind == config.BackendCUDA && b.Choice.Kind != config.BackendCUDA {
-		return nil, info, fmt.Errorf("%w: the camera asks for CUDA, and %s; set its backend to AUTO or CPU",
-			decoder.ErrUnsupported, b.Choice.Reason)
+	if err := b.Admit(config.Camera{Backend: kind}); err != nil {
+		// Restored and declared cameras were not asked about.
+		return nil, info, fmt.Errorf("%w: %w", decoder.ErrUnsupported, err)
 	}
 	d, err := b.NewDecoder(cfg)
 	return d, info, err
+}
+
+// Admit says why a camera can't be decoded as its specification asks, with an
+// error that wraps [camera.ErrBackend].
+func (b *Backend) Admit(spec config.Camera) error {
+	switch {
+	case spec.Backend == config.BackendCUDA && b.Choice.Kind != config.BackendCUDA:
+		return fmt.Errorf("%w: the camera asks for CUDA, and %s; set its backend to AUTO or CPU", camera.ErrBackend, b.Choice.Reason)
+	case spec.Device != "" && b.Choice.Kind != config.BackendCUDA:
+		return fmt.Errorf("%w: the camera asks for device %q, and there is no GPU in use: %s; leave device empty",
+			camera.ErrBackend, spec.Device, b.Choice.Reason)
+	}
+	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // Add adds a camera and returns at once; connecting goes on behind. Adding it again
 // with an equal specification returns the existing one. Errors: [*config.Problems],
-// [ErrExists], [ErrTooMany], [ErrNotSaved], [ErrStopping].
+// [ErrExists], [ErrTooMany], [ErrBackend], [ErrNotSaved], [ErrStopping].
 func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snapshot, error) {
 	spec, err := prepare(id, spec)
 	if err != nil {
@@ -36,6 +36,9 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 	case count >= m.cfg.MaxCameras:
 		return Snapshot{}, fmt.Errorf("%w: %d are allowed; remove one, or raise the limit", ErrTooMany, m.cfg.MaxCameras)
 	}
+	if err := m.cfg.Admit(spec); err != nil {
+		return Snapshot{}, err
+	}
 	added := time.Now()
 	err = m.save(ctx, func(r map[string]config.Record) {
 		r[id] = config.Record{ID: id, Spec: spec, Added: added}
@@ -54,7 +57,8 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 // Update changes a camera's specification: change gets the one in force and returns
 // the new one, and its error is returned as it is. All of the update is in force or
 // none of it. The camera reconnects only for a new address, login, transport or
-// TLS. Errors: [ErrNotFound], [*config.Problems], [ErrNotSaved], [ErrStopping].
+// TLS. Errors: [ErrNotFound], [*config.Problems], [ErrBackend], [ErrNotSaved],
+// [ErrStopping].
 func (m *Manager) Update(ctx context.Context, id string, change func(config.Camera) (config.Camera, error)) (Snapshot, error) {
 	m.change.Lock()
 	defer m.change.Unlock()
@@ -78,6 +82,9 @@ func (m *Manager) Update(ctx context.Context, id string, change func(config.Came
 	}
 	if spec.Equal(old) && invalid == nil {
 		return e.camera.snapshot(), nil
+	}
+	if err := m.cfg.Admit(spec); err != nil {
+		return Snapshot{}, err
 	}
 	err = m.save(ctx, func(r map[string]config.Record) {
 		r[id] = config.Record{ID: id, Spec: spec, Added: e.camera.added}

@@ -11,6 +11,9 @@ var (
 	ErrExists = errors.New("camera exists with a different specification")
 	// ErrTooMany: the worker has as many cameras as it may.
 	ErrTooMany = errors.New("too many cameras")
+	// ErrBackend: this worker lacks the backend or the device that the specification
+	// asks for.
+	ErrBackend = errors.New("backend not available")
 	// ErrStopping: the worker is shutting down.
 	ErrStopping = errors.New("frameport is stopping")
 	// ErrRemoved: the camera was removed. Rings of removed cameras close with it.

@@ -20,6 +20,9 @@ type ManagerConfig struct {
 	// rtsp.DialLimiter) are shared by what it closes over.
 	NewSource  func(config.Camera, *slog.Logger) (Source, error)
 	NewDecoder NewDecoder
+	// Admit says why a specification can't be served by this worker, with an error
+	// that wraps ErrBackend; nil = everything can. Add and Update ask it.
+	Admit func(config.Camera) error
 	// Decoded is told how long each access unit took to decode, on the decoding
 	// goroutine; nil = nobody wants to know.
 	Decoded func(time.Duration)
@@ -76,6 +79,9 @@ type entry struct {
 func NewManager(cfg ManagerConfig) *Manager {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Admit == nil {
+		cfg.Admit = func(config.Camera) error { return nil }
 	}
 	if cfg.Decoded == nil {
 		cfg.Decoded = func(time.Duration) {}

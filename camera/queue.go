@@ -11,8 +11,8 @@ const (
 	queueUnits = 64
 	queueBytes = 16 << 20
 	// intraUnits is for streams whose units stand alone: older ones are worthless,
-	// so the queue is no longer than a burst.
-	intraUnits = 4
+	// so the queue is no longer than what a busy moment of the machine delays.
+	intraUnits = 8
 )
 
 // unit is an access unit on its way to the decoder.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -161,12 +162,15 @@ func (s *Server) isStopping() bool {
 }
 
 func waitExpired(id string, want wanted, newest frame.ID) error {
-	what := "newer than the one asked for"
+	var what []string
+	if want.newerThan != (frame.ID{}) {
+		what = append(what, "newer than the one asked for")
+	}
 	if want.maxAge > 0 {
-		what = fmt.Sprintf("%s and at most %v old", what, want.maxAge)
+		what = append(what, fmt.Sprintf("at most %v old", want.maxAge))
 	}
 	return apierr.New(codes.DeadlineExceeded, apierr.WaitExpired,
-		fmt.Sprintf("no frame %s within %v; the newest is epoch %d, sequence %d", what, want.wait, newest.Epoch, newest.Sequence),
+		fmt.Sprintf("no frame %s within %v; the newest is epoch %d, sequence %d", strings.Join(what, " and "), want.wait, newest.Epoch, newest.Sequence),
 		apierr.Meta(apierr.MetaCameraID, id))
 }
 

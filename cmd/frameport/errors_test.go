@@ -74,6 +74,18 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// A backend that this worker lacks is refused by name.
+func TestBackendUnavailable(t *testing.T) {
+	w := startWorker(t)
+	for _, flags := range [][]string{{"--backend=cuda"}, {"--device=0"}} {
+		_, errs, status := command(t, "", append([]string{"camera", "add", "gpu", "rtsp://127.0.0.1/x", "--address=" + w.grpc}, flags...)...)
+		if status != 1 {
+			t.Errorf("%q: status %d", flags, status)
+		}
+		contains(t, errs, "BACKEND_UNAVAILABLE", "CPU")
+	}
+}
+
 // A command that is interrupted ends quietly.
 func TestInterrupt(t *testing.T) {
 	w := startWorker(t)

@@ -62,6 +62,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	cameras := camera.ManagerConfig{
 		NewSource:  newSources().open,
 		NewDecoder: b.ForCamera,
+		Admit:      b.Admit,
 		Declared:   cfg.declared,
 		Account:    account,
 		Logger:     cfg.log,

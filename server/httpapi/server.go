@@ -112,7 +112,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			w.Header().Set("Connection", "close") // the body is not read
 			fail(w, r, http.StatusBadRequest, problem{Reason: reasonBody, Message: "a request has no body here"})
 		case !s.hostAllowed(r.Host):
-			fail(w, r, http.StatusMisdirectedRequest, problem{Reason: reasonHost, Message: "this address is served under localhost and IP addresses only; use those, or allow the host name in the worker's configuration"})
+			fail(w, r, http.StatusMisdirectedRequest, problem{Reason: reasonHost, Message: "this address is served under localhost and IP addresses only, so that no web page can reach it through a name of its own; use http://127.0.0.1"})
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -1,0 +1,65 @@
+package backend_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/frameport/frameport/backend"
+	"github.com/frameport/frameport/camera"
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+)
+
+func TestHostBackend(t *testing.T) {
+	account := &frame.Account{}
+	b, err := backend.New(config.BackendAuto, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Choice.Kind != config.BackendCPU || b.Choice.Requested != config.BackendAuto || b.Choice.Reason == "" {
+		t.Errorf("choice: %+v", b.Choice)
+	}
+	for _, codec := range backend.Codecs() {
+		d, info, err := b.ForCamera(decoder.Config{Format: media.Format{Codec: codec}, Account: account}, config.BackendAuto)
+		if err != nil || info.Name != "CPU" {
+			t.Fatalf("%v: %v, %+v", codec, err, info)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(backend.Codecs()) != 3 || len(backend.Libraries()) == 0 {
+		t.Errorf("codecs %v, libraries %v", backend.Codecs(), backend.Libraries())
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if account.Frames() != 0 || account.Bytes() != 0 {
+		t.Errorf("%d frames and %d bytes left", account.Frames(), account.Bytes())
+	}
+}
+
+func TestWhatThisMachineLacksIsRefused(t *testing.T) {
+	if _, err := backend.New(config.BackendCUDA, nil); !errors.Is(err, backend.ErrUnavailable) || !strings.Contains(err.Error(), "--backend") {
+		t.Errorf("worker: got %v", err)
+	}
+	b, err := backend.New(config.BackendCPU, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	for _, spec := range []config.Camera{{Backend: config.BackendCUDA}, {Device: "0"}} {
+		if err := b.Admit(spec); !errors.Is(err, camera.ErrBackend) {
+			t.Errorf("%+v: got %v, want ErrBackend", spec, err)
+		}
+	}
+	if err := b.Admit(config.Camera{Backend: config.BackendCPU}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := b.ForCamera(decoder.Config{Format: media.Format{Codec: media.CodecH264}}, config.BackendCUDA); !errors.Is(err, decoder.ErrUnsupported) {
+		t.Errorf("decoder: got %v, want ErrUnsupported", err)
+	}
+}
