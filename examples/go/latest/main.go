@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 )
 
 func main() {
-	address := flag.String("address", "127.0.0.1:50051", "gRPC address of the worker")
+	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker")
 	flag.Parse()
 	if flag.NArg() != 2 {
 		log.Fatal("usage: latest [-address HOST:PORT] CAMERA FILE")

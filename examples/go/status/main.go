@@ -4,10 +4,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"log"
+	"os"
 	"time"
 
 	"google.golang.org/grpc"
@@ -19,7 +21,7 @@ import (
 )
 
 func main() {
-	address := flag.String("address", "127.0.0.1:50051", "gRPC address of the worker")
+	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker")
 	selector := flag.String("selector", "", "only cameras with these labels")
 	follow := flag.Bool("follow", false, "go on with changes")
 	flag.Parse()

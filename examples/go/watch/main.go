@@ -4,11 +4,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"image"
 	"log"
+	"os"
 	"time"
 
 	"google.golang.org/grpc"
@@ -22,7 +24,7 @@ import (
 const maxMessage = 32 << 20
 
 func main() {
-	address := flag.String("address", "127.0.0.1:50051", "gRPC address of the worker")
+	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker")
 	frames := flag.Int("frames", 5, "how many frames to take")
 	work := flag.Duration("work", 0, "how long to work on each")
 	flag.Parse()
