@@ -245,7 +245,7 @@ func (h *health) report(from State) {
 		attrs = append(attrs, slog.String("class", class.String()))
 	}
 	if !h.fault.NextAttempt.IsZero() {
-		attrs = append(attrs, slog.Duration("next_attempt_in", h.fault.NextAttempt.Sub(now).Round(time.Millisecond)))
+		attrs = append(attrs, slog.String("next_attempt_in", h.fault.NextAttempt.Sub(now).Round(time.Millisecond).String()))
 	}
 	if g.suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", g.suppressed))

@@ -145,7 +145,7 @@ func (s *Server) qualifying(ctx context.Context, feed Feed, want wanted) (*frame
 		case s.isStopping():
 			return nil, shuttingDown()
 		case had:
-			return nil, waitExpired(feed.ID(), want, seen)
+			return nil, waitExpired(feed.Snapshot(), want, seen)
 		default:
 			return nil, noFrameYet(feed.Snapshot())
 		}
@@ -161,7 +161,7 @@ func (s *Server) isStopping() bool {
 	}
 }
 
-func waitExpired(id string, want wanted, newest frame.ID) error {
+func waitExpired(c camera.Snapshot, want wanted, newest frame.ID) error {
 	var what []string
 	if want.newerThan != (frame.ID{}) {
 		what = append(what, "newer than the one asked for")
@@ -169,9 +169,13 @@ func waitExpired(id string, want wanted, newest frame.ID) error {
 	if want.maxAge > 0 {
 		what = append(what, fmt.Sprintf("at most %v old", want.maxAge))
 	}
+	why := ""
+	if c.State != camera.StateRunning {
+		why = fmt.Sprintf("; the camera is %v: %s", c.State, c.Cause)
+	}
 	return apierr.New(codes.DeadlineExceeded, apierr.WaitExpired,
-		fmt.Sprintf("no frame %s within %v; the newest is epoch %d, sequence %d", strings.Join(what, " and "), want.wait, newest.Epoch, newest.Sequence),
-		apierr.Meta(apierr.MetaCameraID, id))
+		fmt.Sprintf("no frame %s within %v; the newest is epoch %d, sequence %d%s", strings.Join(what, " and "), want.wait, newest.Epoch, newest.Sequence, why),
+		apierr.Meta(apierr.MetaCameraID, c.ID))
 }
 
 // noFrameYet says why a camera has no frame and when to ask again.

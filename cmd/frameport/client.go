@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ type client struct {
 }
 
 func (c connection) dial() (*client, error) {
+	if _, port, err := net.SplitHostPort(c.Address); err != nil || port == "" {
+		return nil, fmt.Errorf("address %q: write host:port, for example 127.0.0.1:50051", c.Address)
+	}
 	conn, err := grpc.NewClient(c.Address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxFrameBytes)))
@@ -95,8 +99,14 @@ func explain(err error) string {
 	} else {
 		fmt.Fprintf(&b, " [%s]", st.Code())
 	}
-	return b.String()
+	return commandNames.Replace(b.String())
 }
+
+// commandNames says in this program's terms what the API says in its own.
+var commandNames = strings.NewReplacer(
+	"ListCameras shows", "frameport camera list shows",
+	"with UpdateCamera", "with frameport camera update",
+)
 
 // statusOf finds the status inside err, without the texts of what wraps it; nil =
 // there is none.
@@ -117,7 +127,7 @@ type unreachableError struct {
 }
 
 func (e *unreachableError) Error() string {
-	return fmt.Sprintf("no worker answers at %s: start one with \"frameport serve\", or name another with --address", e.address)
+	return fmt.Sprintf("no worker answers at %s: start one with \"frameport serve\", or name another with --address (the gRPC address, not the HTTP one)", e.address)
 }
 
 func (e *unreachableError) Unwrap() error { return e.err }

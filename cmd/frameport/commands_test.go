@@ -229,6 +229,15 @@ func TestWatchCommand(t *testing.T) {
 	if l.Camera != "door" || l.Width != 640 || l.Height != 360 || l.FPS <= 0 || l.FPS > 10 || l.BytesPerFrame == 0 || l.AgeSeconds <= 0 || l.SkippedPolicy == 0 {
 		t.Errorf("%+v", l)
 	}
+	// A camera that gives nothing is told, with the reason.
+	if _, errs, status := w.command(t, "camera", "add", "lot", "rtsp://127.0.0.1:1/x"); status != 0 {
+		t.Fatal(errs)
+	}
+	out, errs, status = w.command(t, "watch", "lot", "--duration=1500ms")
+	if status != 0 || errs != "" {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	contains(t, out, "lot", "no frames: FAILED UNREACHABLE")
 	if _, errs, status = w.command(t, "watch", "nobody", "--duration=5s"); status != 1 {
 		t.Errorf("status %d", status)
 	}

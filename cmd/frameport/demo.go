@@ -41,6 +41,7 @@ func (c *demoCmd) Run(ctx context.Context, io streams) error {
 		ctx, cancel = context.WithTimeout(ctx, c.Duration)
 		defer cancel()
 	}
+	wanted := []string{c.RTSPAddress, c.GRPCAddress, c.HTTPAddress}
 	settings := config.Worker{GRPCAddress: freeAddress(c.GRPCAddress), HTTPAddress: freeAddress(c.HTTPAddress), LogLevel: "warn"}
 	settings.EnsureDefaults()
 	log, err := newLogger(io.err, settings)
@@ -70,6 +71,7 @@ func (c *demoCmd) Run(ctx context.Context, io streams) error {
 		return err
 	case at := <-ready:
 		view := demoView{io: io, dir: c.OutputDir, grpc: at[0].String(), http: at[1].String(), rtsp: cams.Addr()}
+		view.moved(wanted)
 		err = view.run(ctx)
 	}
 	stop()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -23,6 +24,15 @@ type demoView struct {
 	delivered map[string]bool
 	drawn     int // lines of the table on the screen
 	explained bool
+}
+
+// moved says which of the wanted addresses other programs have.
+func (v *demoView) moved(wanted []string) {
+	for i, got := range []string{v.rtsp, v.grpc, v.http} {
+		if _, port, err := net.SplitHostPort(wanted[i]); err == nil && port != "0" && wanted[i] != got {
+			v.printf("%s is taken by another program (another demo?): using %s\n", wanted[i], got)
+		}
+	}
 }
 
 // run draws until ctx ends. It fails unless every camera delivered a picture.
@@ -47,6 +57,7 @@ func (v *demoView) run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			v.printf("\nstopped\n")
 			return v.verdict()
 		case <-tick.C:
 		}
@@ -91,7 +102,7 @@ func (v *demoView) step(ctx context.Context, cl *client, live bool) error {
 func (v *demoView) fetch(ctx context.Context, cl *client, c *frameportv1.Camera) error {
 	f, err := cl.frames.GetFrame(ctx, &frameportv1.GetFrameRequest{CameraId: c.GetCameraId(), Wait: durationpb.New(2 * time.Second)})
 	if err != nil {
-		return nil //nolint:nilerr // the state in the table tells it, and verdict fails if it stays so
+		return nil // the state in the table tells it, and verdict fails if it stays so
 	}
 	if err := os.MkdirAll(v.dir, 0o755); err != nil {
 		return err
@@ -119,7 +130,7 @@ func (v *demoView) explain() {
 		bin + " camera remove copy" + address,
 		"go tool -modfile=tools/go.mod grpcurl -plaintext " + v.grpc + " list",
 		`go tool -modfile=tools/go.mod grpcurl -plaintext -d '{"camera_id":"street"}' ` + v.grpc + " frameport.v1.CameraService/GetCamera",
-		"curl -o street.jpg 'http://" + v.http + "/api/street/latest.jpg?h=360'",
+		"curl -fo street.jpg 'http://" + v.http + "/api/street/latest.jpg?h=360'",
 	} {
 		v.printf("  %s\n", line)
 	}

@@ -86,6 +86,23 @@ func TestBackendUnavailable(t *testing.T) {
 	}
 }
 
+// Mistakes that are found without asking the worker.
+func TestMistakes(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		text string
+	}{
+		{[]string{"camera", "list", "--address=localhost"}, "write host:port"},
+		{[]string{"snapshot", "door", "--output=door.png"}, "name the file .jpg"},
+	} {
+		_, errs, status := command(t, "", tc.args...)
+		if status != 1 {
+			t.Errorf("frameport %q: status %d", tc.args, status)
+		}
+		contains(t, errs, tc.text)
+	}
+}
+
 // A command that is interrupted ends quietly.
 func TestInterrupt(t *testing.T) {
 	w := startWorker(t)

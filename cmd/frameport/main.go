@@ -24,6 +24,8 @@ type cli struct {
 	Watch    watchCmd    `cmd:"" help:"Receive frames and show rate, age and what was skipped."`
 	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can decode, and why not more."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // streams are where a command reads and writes.

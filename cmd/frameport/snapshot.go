@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -44,6 +47,9 @@ type snapshotCmd struct {
 
 // Run writes one frame to a file.
 func (c *snapshotCmd) Run(ctx context.Context, io streams) error {
+	if ext := strings.ToLower(filepath.Ext(c.Output)); slices.Contains([]string{".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}, ext) {
+		return fmt.Errorf("%s: frameport writes JPEG and raw pixels, not %s; name the file .jpg, or choose --format and another ending", c.Output, ext)
+	}
 	c.Timeout = max(c.Timeout, c.Wait+time.Second)
 	return c.call(ctx, func(ctx context.Context, cl *client) error {
 		req := &frameportv1.GetFrameRequest{
@@ -91,8 +97,11 @@ func (c *snapshotCmd) write(io streams, f *frameportv1.Frame) error {
 // writeFile replaces name in one step, so that a reader never sees half a picture.
 func writeFile(name string, data []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".frameport-*")
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err // the temporary name is nobody's business
+	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: folder %s: %w", name, filepath.Dir(name), err)
 	}
 	_, err = tmp.Write(data)
 	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"google.golang.org/grpc"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
@@ -10,20 +13,15 @@ import (
 type watchCmd struct {
 	connection
 	outputFlags
-	Selector string        `short:"l" help:"Also cameras with these labels."`
+	Selector string        `short:"l" help:"Only cameras with these labels."`
 	MaxFPS   float64       `name:"max-fps" help:"Frames per second and camera at most; 0 = all."`
 	Duration time.Duration `help:"End after this time; 0 = run until interrupted."`
 	JSON     bool          `help:"Print JSON, one line per second and camera."`
 	IDs      []string      `arg:"" optional:"" name:"camera" help:"Names of cameras; none = all."`
 }
 
-// tally is what was received from one camera since the last report.
-type tally struct {
-	frames, bytes int
-	age           time.Duration // sum over frames, from received_time to now
-	skipped       frameportv1.Skipped
-	last          *frameportv1.Frame
-}
+// frames is what the worker sends.
+type frames = grpc.BidiStreamingClient[frameportv1.WatchFramesRequest, frameportv1.WatchFramesResponse]
 
 // Run receives frames with one credit, so that each is the newest there is, and
 // reports once a second.
@@ -41,53 +39,99 @@ func (c *watchCmd) Run(ctx context.Context, io streams) error {
 }
 
 func (c *watchCmd) receive(ctx context.Context, cl *client, io streams) error {
+	ctx, cancel := context.WithCancel(ctx)
 	stream, err := cl.frames.WatchFrames(ctx)
 	if err != nil {
+		cancel()
 		return err
 	}
-	err = stream.Send(&frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Start{
-		Start: &frameportv1.WatchFramesStart{
-			CameraIds: c.IDs, LabelSelector: c.Selector, Output: c.spec(), MaxFps: c.MaxFPS, MaxMessageBytes: maxFrameBytes,
-		},
-	}})
-	if err != nil {
-		return err
+	arrived, failed := make(chan *frameportv1.Frame), make(chan error, 1)
+	go func() { failed <- forward(ctx, stream, arrived) }()
+	err = c.follow(ctx, cl, io, stream, arrived)
+	cancel()
+	if err == nil {
+		return <-failed
 	}
-	credit := &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Credits{Credits: 1}}
-	cameras, start := map[string]*tally{}, time.Now()
+	for range arrived { // until forward has gone
+	}
+	return err
+}
+
+// forward passes on what arrives and closes arrived at the end.
+func forward(ctx context.Context, stream frames, arrived chan<- *frameportv1.Frame) error {
+	defer close(arrived)
 	for {
 		r, err := stream.Recv()
 		if err != nil {
 			return err
 		}
-		f := r.GetFrame()
-		t := cameras[f.GetCameraId()]
-		if t == nil {
-			t = &tally{}
-			cameras[f.GetCameraId()] = t
-		}
-		t.add(f)
-		if took := time.Since(start); took >= time.Second {
-			if err := c.report(io, cameras, took); err != nil {
-				return err
-			}
-			clear(cameras)
-			start = time.Now()
-		}
-		if err := stream.Send(credit); err != nil {
-			return err
+		select {
+		case arrived <- r.GetFrame():
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
-func (t *tally) add(f *frameportv1.Frame) {
-	t.frames++
-	t.bytes += len(f.GetData())
-	t.age += time.Since(f.GetReceivedTime().AsTime())
-	t.skipped.Policy += f.GetSkipped().GetPolicy()
-	t.skipped.SlowConsumer += f.GetSkipped().GetSlowConsumer()
-	t.skipped.Network += f.GetSkipped().GetNetwork()
-	t.skipped.Decode += f.GetSkipped().GetDecode()
-	f.Data = nil
-	t.last = f
+// follow counts frames and reports. It returns nil when the stream has ended; the
+// one who forwards knows why.
+func (c *watchCmd) follow(ctx context.Context, cl *client, io streams, stream frames, arrived <-chan *frameportv1.Frame) error {
+	if err := stream.Send(&frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Start{
+		Start: &frameportv1.WatchFramesStart{
+			CameraIds: c.IDs, LabelSelector: c.Selector, Output: c.spec(), MaxFps: c.MaxFPS, MaxMessageBytes: maxFrameBytes,
+		},
+	}}); err != nil {
+		return nil // the stream's own error says more
+	}
+	credit := &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Credits{Credits: 1}}
+	cameras, start := map[string]*tally{}, time.Now()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case f, more := <-arrived:
+			if !more {
+				return nil
+			}
+			t := cameras[f.GetCameraId()]
+			if t == nil {
+				t = &tally{}
+				cameras[f.GetCameraId()] = t
+			}
+			t.add(f)
+			if err := stream.Send(credit); err != nil {
+				return nil // the stream's own error says more
+			}
+		case now := <-tick.C:
+			silent, err := c.silent(ctx, cl, cameras)
+			if err != nil {
+				return err
+			}
+			if err := c.report(io, cameras, silent, now.Sub(start)); err != nil {
+				return err
+			}
+			clear(cameras)
+			start = now
+		}
+	}
+}
+
+// silent returns the watched cameras that have sent nothing since the last report.
+func (c *watchCmd) silent(ctx context.Context, cl *client, heard map[string]*tally) ([]*frameportv1.Camera, error) {
+	var out []*frameportv1.Camera
+	for token := ""; ; {
+		r, err := cl.cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{LabelSelector: c.Selector, PageToken: token})
+		if err != nil {
+			return nil, err
+		}
+		for _, cam := range r.GetCameras() {
+			watched := len(c.IDs) == 0 || slices.Contains(c.IDs, cam.GetCameraId())
+			if watched && heard[cam.GetCameraId()] == nil {
+				out = append(out, cam)
+			}
+		}
+		if token = r.GetNextPageToken(); token == "" {
+			return out, nil
+		}
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
 // watchLine is one camera's second, as `frameport watch --json` prints it.
@@ -22,9 +24,14 @@ type watchLine struct {
 	SkippedSlowConsumer uint64  `json:"skipped_slow_consumer"`
 	SkippedNetwork      uint64  `json:"skipped_network"`
 	SkippedDecode       uint64  `json:"skipped_decode"`
+	// Of cameras that sent nothing in this second.
+	State string `json:"state,omitempty"`
+	Fault string `json:"fault,omitempty"`
 }
 
-func (c *watchCmd) report(io streams, cameras map[string]*tally, took time.Duration) error {
+// report writes a line for each camera: first those with frames, then the silent
+// ones with the reason.
+func (c *watchCmd) report(io streams, cameras map[string]*tally, silent []*frameportv1.Camera, took time.Duration) error {
 	t := newTable(io.out)
 	if !c.JSON {
 		t.row("CAMERA", "FPS", "SIZE", "BYTES", "AGE", "FRAME", "SKIPPED policy/slow/network/decode")
@@ -40,6 +47,16 @@ func (c *watchCmd) report(io streams, cameras map[string]*tally, took time.Durat
 		t.row(id, fmt.Sprintf("%.1f", l.FPS), fmt.Sprintf("%dx%d", l.Width, l.Height), fmt.Sprint(l.BytesPerFrame),
 			fmt.Sprintf("%.1fms", l.AgeSeconds*1000), fmt.Sprintf("%d/%d", l.Epoch, l.Sequence),
 			fmt.Sprintf("%d/%d/%d/%d", l.SkippedPolicy, l.SkippedSlowConsumer, l.SkippedNetwork, l.SkippedDecode))
+	}
+	for _, cam := range silent {
+		l := watchLine{Camera: cam.GetCameraId(), State: stateWord(cam), Fault: faultWord(cam.GetStatus())}
+		if c.JSON {
+			if err := json.NewEncoder(io.out).Encode(l); err != nil {
+				return err
+			}
+			continue
+		}
+		t.row(l.Camera, "-", "-", "-", ageWord(cam.GetStatus()), "-", "no frames: "+l.State+" "+l.Fault)
 	}
 	if c.JSON {
 		return nil
