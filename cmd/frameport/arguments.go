@@ -9,7 +9,9 @@ import (
 // What may be a password inside a URL: everything up to the last @, since people
 // write passwords with slashes and at signs as they are. In a text that quotes an
 // argument it ends at a space, so that the rest of the text stays.
+// Some cameras want it as a parameter; masking too much of a URL does no harm.
 var (
+	parameter      = regexp.MustCompile(`(?i)://.*?(?:pass\w*|pwd|loginpas)=([^&\s]*)`)
 	userInfo       = regexp.MustCompile(`(?s)://[^/@:]*:(.*)@`)
 	quotedUserInfo = regexp.MustCompile(`(://[^/@:\s]*:)\S*@`)
 )
@@ -20,14 +22,18 @@ var (
 // args itself then holds the copies.
 func maskArguments(args []string) {
 	for i, arg := range args {
-		at := userInfo.FindStringSubmatchIndex(arg)
-		if at == nil {
-			continue
-		}
-		args[i] = strings.Clone(arg)
-		shown := unsafe.Slice(unsafe.StringData(arg), len(arg))
-		for j := at[2]; j < at[3]; j++ {
-			shown[j] = '*'
+		for _, secret := range []*regexp.Regexp{userInfo, parameter} {
+			at := secret.FindStringSubmatchIndex(arg)
+			if at == nil {
+				continue
+			}
+			if unsafe.StringData(args[i]) == unsafe.StringData(arg) {
+				args[i] = strings.Clone(arg)
+			}
+			shown := unsafe.Slice(unsafe.StringData(arg), len(arg))
+			for j := at[2]; j < at[3]; j++ {
+				shown[j] = '*'
+			}
 		}
 	}
 }

@@ -8,15 +8,18 @@ import (
 func TestMaskArguments(t *testing.T) {
 	t.Parallel()
 	for arg, shown := range map[string]string{
-		"rtsp://u:secret@h/x":          "rtsp://u:******@h/x",
-		"rtsp://u:se/cr@et:@h:554/x":   "rtsp://u:*********@h:554/x",
-		"rtsp://u:a b\n@h/x":           "rtsp://u:****@h/x",
-		"--url=rtsps://:secret@h/x":    "--url=rtsps://:******@h/x",
-		"rtsp://u@h/x":                 "rtsp://u@h/x",
-		"rtsp://h:554/x":               "rtsp://h:554/x",
-		"rtsp://[2001:db8::1]:554/x@1": "rtsp://[2001:*************@1", // too much is no harm
-		"name@host":                    "name@host",
-		"":                             "",
+		"rtsp://u:secret@h/x":                       "rtsp://u:******@h/x",
+		"rtsp://u:se/cr@et:@h:554/x":                "rtsp://u:*********@h:554/x",
+		"rtsp://u:a b\n@h/x":                        "rtsp://u:****@h/x",
+		"--url=rtsps://:secret@h/x":                 "--url=rtsps://:******@h/x",
+		"rtsp://h/x?user=u&password=secret&a=1":     "rtsp://h/x?user=u&password=******&a=1",
+		"rtsp://h/user=u_password=secret_channel=1": "rtsp://h/user=u_password=****************",
+		"rtsp://u:secret@h/x?loginpas=other":        "rtsp://u:******@h/x?loginpas=*****",
+		"rtsp://u@h/x":                              "rtsp://u@h/x",
+		"rtsp://h:554/x":                            "rtsp://h:554/x",
+		"rtsp://[2001:db8::1]:554/x@1":              "rtsp://[2001:*************@1", // too much is no harm
+		"name@host":                                 "name@host",
+		"":                                          "",
 	} {
 		original := strings.Clone(arg) // in memory that may be written
 		args := []string{original}
