@@ -31,9 +31,10 @@ help: ## List the targets
 ## Set-up ---------------------------------------------------------------------
 
 .PHONY: deps deps-test deps-peers
-deps: ## Install what building needs: apt packages, the minimal FFmpeg
+deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec headers
 	@deps/apt.sh build
 	@deps/ffmpeg.sh
+	@deps/ffnvcodec.sh
 	@deps/turbojpeg.sh
 
 deps-test: deps
