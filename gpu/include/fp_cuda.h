@@ -67,7 +67,6 @@ typedef void CUDAAPI fp_host_fn(void *user);
 	X(1, cuInit, (unsigned int flags), "cuInit", "cuInit")                                                              \
 	X(1, cuDriverGetVersion, (int *version), "cuDriverGetVersion", "cuDriverGetVersion")                                \
 	X(1, cuGetErrorName, (CUresult error, const char **name), "cuGetErrorName", "cuGetErrorName")                       \
-	X(1, cuGetErrorString, (CUresult error, const char **text), "cuGetErrorString", "cuGetErrorString")                 \
 	X(1, cuDeviceGetCount, (int *count), "cuDeviceGetCount", "cuDeviceGetCount")                                        \
 	X(1, cuDeviceGet, (CUdevice *device, int ordinal), "cuDeviceGet", "cuDeviceGet")                                    \
 	X(1, cuDeviceGetName, (char *name, int len, CUdevice device), "cuDeviceGetName", "cuDeviceGetName")                 \
