@@ -21,6 +21,10 @@
 #include <ffnvcodec/dynlink_cuviddec.h>
 #include <ffnvcodec/dynlink_nvcuvid.h>
 
+#ifndef CU_EVENT_WAIT_DEFAULT
+#error "the ffnvcodec headers are older than 12.0: run make deps, then eval $(deps/env.sh)"
+#endif
+
 // Result codes that the ffnvcodec headers leave out.
 #define FP_CUDA_ERROR_INVALID_VALUE ((CUresult)1)
 #define FP_CUDA_ERROR_OUT_OF_MEMORY ((CUresult)2)
