@@ -80,6 +80,14 @@ fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go to the program
 	@$(ENV) go run ./bench $(BENCH_ARGS)
 
+# The driver that tests use on machines without a GPU (gpu/gpusim/README.md).
+.PHONY: gpusim gpusim-sanitize
+gpusim: deps ## Build the simulated NVIDIA driver into build/gpusim
+	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim
+
+gpusim-sanitize: deps
+	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim-sanitize SANITIZE=1
+
 ## Check ----------------------------------------------------------------------
 
 .PHONY: check
