@@ -39,6 +39,7 @@ func units() []unit {
 
 		{path: "gpu/surface", level: 2},
 		{path: "gpu/kernels", level: 2},
+		{path: "gpu/gputest", level: 2, support: true},
 		{path: "decoder", level: 2},
 		{path: "convert", level: 2},
 		{path: "jpeg", level: 2},
