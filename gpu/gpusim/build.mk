@@ -6,13 +6,13 @@ SRC      := gpu/gpusim
 OBJ      := $(OUT)/obj
 
 CXXFLAGS := -std=c++17 -O2 -g -fPIC -Wall -Wextra -fvisibility=hidden -MMD -MP \
-	-I$(SRC)/core -Igpu/include -Igpu/kernels $(shell pkg-config --cflags ffnvcodec libavcodec libturbojpeg)
+	-I$(SRC)/core -I$(SRC)/jpeg -Igpu/include -Igpu/kernels $(shell pkg-config --cflags ffnvcodec libavcodec libturbojpeg)
 # The libraries find each other where they are; those of others stay inside.
 LDFLAGS  := -shared -Wl,-z,defs -Wl,-rpath,'$$ORIGIN' -Wl,--exclude-libs,ALL -Wl,-Bsymbolic-functions
 ifneq ($(SANITIZE),)
-CXXFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined
-# The sanitizer's own symbols come from the program that loads them.
-LDFLAGS  := $(filter-out -Wl$(,)-z$(,)defs,$(LDFLAGS)) -fsanitize=address,undefined -shared-libasan
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CXXFLAGS += $(SANFLAGS)
+LDFLAGS  += $(SANFLAGS)
 endif
 
 objects = $(patsubst $(SRC)/%.cpp,$(OBJ)/%.o,$(wildcard $(SRC)/$(1)/*.cpp))
@@ -20,7 +20,7 @@ objects = $(patsubst $(SRC)/%.cpp,$(OBJ)/%.o,$(wildcard $(SRC)/$(1)/*.cpp))
 LIBS := $(OUT)/libcuda.so.1 $(OUT)/libnvcuvid.so.1 $(OUT)/libnvjpeg.so.12 $(OUT)/libnvidia-ml.so.1
 
 .PHONY: all
-all: $(OUT)/libcuda.so.1 $(OUT)/libnvcuvid.so.1
+all: $(LIBS) $(OUT)/simtest
 
 $(OBJ)/%.o: $(SRC)/%.cpp
 	@mkdir -p $(@D)
@@ -32,13 +32,14 @@ $(OUT)/libcuda.so.1: $(call objects,core)
 $(OUT)/libnvcuvid.so.1: $(call objects,cuvid) $(OUT)/libcuda.so.1
 	@$(CXX) $(LDFLAGS) -Wl,-soname,$(@F) $^ -o $@ $(shell pkg-config --static --libs libavcodec libavutil)
 
+# Debian's archive of turbojpeg is not for shared objects; its shared library is.
 $(OUT)/libnvjpeg.so.12: $(call objects,jpeg) $(OUT)/libcuda.so.1
-	@$(CXX) $(LDFLAGS) -Wl,-soname,$(@F) $^ -o $@ $(shell pkg-config --static --libs libturbojpeg)
+	@$(CXX) $(LDFLAGS) -Wl,-soname,$(@F) $^ -o $@ -lturbojpeg
 
 $(OUT)/libnvidia-ml.so.1: $(call objects,nvml) $(OUT)/libcuda.so.1
 	@$(CXX) $(LDFLAGS) -Wl,-soname,$(@F) $^ -o $@
 
 $(OUT)/simtest: $(call objects,simtest) $(LIBS)
-	@$(CXX) $(if $(SANITIZE),-fsanitize=address,undefined -shared-libasan) -Wl,-rpath,'$$ORIGIN' $^ -o $@ -lpthread
+	@$(CXX) $(SANFLAGS) -Wl,-rpath,'$$ORIGIN' $^ -o $@ -lpthread
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
