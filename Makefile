@@ -58,11 +58,11 @@ demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECON
 ## Test -----------------------------------------------------------------------
 
 .PHONY: test
-test: deps-test ## Run the tests
+test: deps-test gpusim ## Run the tests
 	@$(ENV) go test -timeout 5m $(TESTFLAGS) ./...
 
 .PHONY: test-race
-test-race: deps-test ## Run the tests under the race detector
+test-race: deps-test gpusim ## Run the tests under the race detector
 	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: test-peers
@@ -82,10 +82,10 @@ bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go
 
 # The driver that tests use on machines without a GPU (gpu/gpusim/README.md).
 .PHONY: gpusim gpusim-sanitize
-gpusim: deps ## Build the simulated NVIDIA driver into build/gpusim
+gpusim: deps-test ## Build the simulated NVIDIA driver into build/gpusim
 	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim
 
-gpusim-sanitize: deps
+gpusim-sanitize: deps-test
 	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim-sanitize SANITIZE=1
 
 ## Check ----------------------------------------------------------------------
@@ -148,8 +148,10 @@ breaking: ## Compare the wire contract with BREAKING_AGAINST (main)
 	else $(TOOL) buf breaking --against '.git#ref=$(BREAKING_AGAINST)'; fi
 
 .PHONY: generate
-generate: ## Write the Go files that are made from proto/
+generate: ## Write what is made from proto/ and from the kernels
 	@$(TOOL) buf generate
+	@deps/apt.sh generate
+	@gpu/kernels/generate.sh
 
 .PHONY: clean
 clean: ## Remove build/ (the cache folder stays: deps/README.md)

@@ -19,16 +19,20 @@ const leakStatus = 97
 // it wrote.
 func simtest(t *testing.T, env []string, stdin []byte, args ...string) (status int, stdout, stderr []byte) {
 	t.Helper()
-	dir, err := gpusim.Dir()
-	if err != nil {
-		t.Fatal(err)
+	dir := os.Getenv("FRAMEPORT_GPUSIM_DIR") // of the build with sanitizers
+	if dir == "" {
+		dir = "../../build/gpusim"
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "simtest"), args...)
+	program := filepath.Join(dir, "simtest")
+	if _, err := os.Stat(program); err != nil {
+		t.Fatalf("the simulated driver is not built, run: make gpusim (%v)", err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
-	err = cmd.Run()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -97,7 +101,7 @@ func TestRules(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			report := filepath.Join(t.TempDir(), "report")
-			env := []string{"FRAMEPORT_GPUSIM_REPORT=" + report}
+			env := []string{gpusim.ReportVariable + "=" + report}
 			for _, e := range c.env {
 				env = append(env, "FRAMEPORT_GPUSIM_"+e)
 			}
@@ -114,26 +118,4 @@ func TestRules(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestSim asks the driver in this process.
-func TestSim(t *testing.T) {
-	s, err := gpusim.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := s.Live("memory"); n != 0 {
-		t.Errorf("%d allocations live before any was made", n)
-	}
-	if s.Live("nonsense") != -1 || s.Used(7) != -1 {
-		t.Error("what does not exist has a number")
-	}
-	if err := s.Verify(); err != nil {
-		t.Error(err)
-	}
-	s.Fail("not a fault")
-	if err := s.Verify(); err == nil || !strings.Contains(err.Error(), "not a fault") {
-		t.Errorf("a wrong fault is not reported: %v", err)
-	}
-	s.Fail("")
 }
