@@ -198,7 +198,11 @@ func playSticky() error {
 	default:
 	}
 	first := s.Synchronize()
-	<-d.Lost()
+	select {
+	case <-d.Lost():
+	default:
+		return fmt.Errorf("the device is not lost after: %w", first)
+	}
 	_, _, second := d.MemInfo()
 	health := d.Health()
 	for _, err := range []error{first, second, health} {

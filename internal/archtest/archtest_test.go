@@ -223,6 +223,13 @@ func TestRulesAcrossFiles(t *testing.T) {
 			nvml,
 		))
 	})
+	t.Run("C code linked by another package's tests", func(t *testing.T) {
+		wantRules(t, check(
+			t,
+			file{"jpeg/turbo/turbo_cgo.go", "package turbo\nimport \"C\"\n"},
+			file{"jpeg/turbo/sub/x_test.go", "package sub\nimport _ \"" + archtest.Module + "/jpeg/turbo\"\n"},
+		))
+	})
 	t.Run("C code linked with NVML", func(t *testing.T) {
 		wantRules(t, check(
 			t,

@@ -7,8 +7,9 @@ import "strings"
 const looseLibrary = "github.com/NVIDIA/go-nvml"
 
 // checkLinking keeps the check that the loose linker flags take away: every
-// package with C code of its own has tests, and their binary is linked without
-// those flags, so that go test finds a C function that is nowhere.
+// package with C code of its own has tests, or is used by another package's, and
+// their binary is linked without those flags, so that go test finds a C function
+// that is nowhere.
 func checkLinking(t *Tree, report reporter) {
 	packages := t.packages()
 	for pkg, files := range packages {
@@ -16,17 +17,32 @@ func checkLinking(t *Tree, report reporter) {
 		if native == nil || pkg == looseUser {
 			continue
 		}
-		tested := false
-		for _, f := range files {
-			tested = tested || f.Test
-		}
-		if !tested {
+		if !linked(packages, pkg) {
 			report(native.Syntax.Package, "package %s has C code and no test: nothing finds its undefined C symbols", pkg)
 		}
 		if chain := looseChain(packages, pkg); chain != nil {
 			report(native.Syntax.Package, "the tests of %s link with flags that hide undefined C symbols (%s)", pkg, strings.Join(chain, " imports "))
 		}
 	}
+}
+
+// linked says whether a test binary without the loose flags has pkg in it.
+func linked(packages map[string][]*File, pkg string) bool {
+	for _, f := range packages[pkg] {
+		if f.Test {
+			return true
+		}
+	}
+	for user, files := range packages {
+		for _, f := range files {
+			for _, imp := range f.Imports() {
+				if local, ok := imp.Local(); ok && local == pkg && f.Test && looseChain(packages, user) == nil {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // looseUser is the one package that may import looseLibrary; it has no C code.
