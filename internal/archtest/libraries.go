@@ -42,7 +42,7 @@ func checkLibraries(t *Tree, report reporter) {
 func cgoPackages() []string {
 	return []string{
 		"internal/dl", "gpu", "gpu/gputest", "decoder/avcodec", "decoder/nvdec",
-		"convert/hostconv", "jpeg/turbo", "jpeg/nvjpeg",
+		"convert/hostconv", "gpu/kernels/hostkernels", "jpeg/turbo", "jpeg/nvjpeg",
 	}
 }
 
