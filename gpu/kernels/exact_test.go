@@ -138,11 +138,59 @@ func TestCopyExact(t *testing.T) {
 	})
 }
 
+// TestEveryCode: all luma with chroma in small steps, because the sums that lie
+// exactly between two results are few.
+func TestEveryCode(t *testing.T) {
+	const step = 5
+	h := newHost(t)
+	side := (255 + step) / step
+	w, height := 2*side, 2*side*64 // a 2x2 block has four of the luma codes
+	luma, chroma, out := h.buffer(w*height), h.buffer(w*height/2), h.buffer(3*w*height)
+	for y := range height {
+		for x := range w {
+			luma[y*w+x] = byte(y/(2*side)*4 + y%2*2 + x%2)
+			chroma[y/2*w+x&^1] = byte(x / 2 * step)
+			chroma[y/2*w+x|1] = byte(y / 2 % side * step)
+		}
+	}
+	whole := kernels.Rect{Width: int32(w), Height: int32(height)}
+	pic := kernels.Picture{
+		Luma: address(luma), Chroma: address(chroma), LumaPitch: int32(w), ChromaPitch: int32(w),
+		Width: int32(w), Height: int32(height), Depth: 8,
+	}
+	v := kernels.View{Source: pic, Crop: whole, Inner: whole, Width: int32(w), Height: int32(height)}
+	for _, c := range colors() {
+		rgb, ycc := convert.NewRGBTable(c), convert.NewYCCTable(c, media.JFIF())
+		p := kernels.RGB{View: v, Table: kernels.RGBTable(rgb), Pitch: int32(3 * w)}
+		p.Out[0] = address(out)
+		h.run("fp_nv12_to_rgb", w, height, 4, 2, unsafe.Pointer(&p))
+		for i, y := range luma {
+			at := i/w/2*w + i%w&^1
+			r, g, b := rgb.Apply(y, chroma[at], chroma[at+1])
+			if out[3*i] != r || out[3*i+1] != g || out[3*i+2] != b {
+				t.Fatalf("%v: %d %d %d is %v, want %d %d %d", c, y, chroma[at], chroma[at+1], out[3*i:3*i+3], r, g, b)
+			}
+		}
+		j := kernels.JFIF420{View: v, Table: kernels.YCCTable(ycc), LumaPitch: int32(w), ChromaPitch: int32(w), Layout: kernels.ChromaInterleaved}
+		j.Out = [3]gpu.Address{address(out), address(out[w*height:])}
+		h.run("fp_nv12_to_jfif420", w, height, 4, 2, unsafe.Pointer(&j))
+		for i, y := range luma {
+			at := i/w/2*w + i%w&^1
+			cb, cr := ycc.Chroma(chroma[at], chroma[at+1])
+			got := []byte{out[i], out[w*height+at], out[w*height+at+1]}
+			if want := ycc.Luma(y, chroma[at], chroma[at+1]); got[0] != want || got[1] != cb || got[2] != cr {
+				t.Fatalf("%v: %d %d %d is %v, want %d %d %d", c, y, chroma[at], chroma[at+1], got, want, cb, cr)
+			}
+		}
+	}
+}
+
 // TestResize: bilinear is the truth's to one level, whatever the crop and border,
 // and without scaling it is exact.
 func TestResize(t *testing.T) {
 	h := newHost(t)
 	rnd := rand.New(rand.NewPCG(5, 6))
+	var difference, samples int
 	for range 60 {
 		w, height := 2+rnd.IntN(90), 2+rnd.IntN(60)
 		src, pic := h.source(w, height, colors()[2], rnd, rnd.IntN(2) == 1)
@@ -172,8 +220,18 @@ func TestResize(t *testing.T) {
 		what := fmt.Sprintf("%dx%d %+v", w, height, req)
 		h.equal(what, luma, pitch, want, 0, tolerance)
 		h.equal(what, chroma, pitch, want, 1, tolerance)
+		for y := range g.Height {
+			for x := range g.Width {
+				difference += int(luma[y*pitch+x]) - int(want.Planes[0].Data[y*want.Planes[0].Pitch+x])
+				samples++
+			}
+		}
 		want.Release()
 		src.Release()
+	}
+	// One level is allowed, but not always in the same direction.
+	if mean := float64(difference) / float64(samples); math.Abs(mean) > .02 {
+		t.Errorf("results are off by %.3f on average", mean)
 	}
 }
 
