@@ -22,9 +22,14 @@ type Guard struct {
 	// GapsAllowed: missing frame numbers are no loss (H.264, 7.4.2.1.1:
 	// gaps_in_frame_num_value_allowed_flag).
 	GapsAllowed bool
+	// FrameNumberBits is how long frame numbers are in slices (H.264), 0 when that
+	// is not known.
+	FrameNumberBits int
 	// Sequences counts the sequence parameter sets that differed from the one
 	// before.
 	Sequences uint64
+	// Announced: the data checked last had a sequence parameter set.
+	Announced bool
 
 	sps     []byte // the last one that was looked at
 	refused error  // what it leads to
@@ -37,6 +42,7 @@ func (g *Guard) Check(data []byte) error {
 		w, h := sofSize(data)
 		return g.Size(w, h)
 	}
+	g.Announced = false
 	for len(data) > 0 {
 		i := bytes.Index(data, []byte(startCode))
 		if i < 0 || i+len(startCode) == len(data) {
@@ -47,6 +53,7 @@ func (g *Guard) Check(data []byte) error {
 			break // what follows is pixels: no need to search it
 		}
 		if g.isSPS(data[0]) {
+			g.Announced = true
 			nal := data
 			if end := bytes.Index(data, []byte(startCode)); end >= 0 {
 				nal = bytes.TrimRight(data[:end], "\x00") // of a four-byte start code
@@ -79,11 +86,14 @@ func (g *Guard) isSlice(header byte) bool {
 func (g *Guard) look(nal []byte) {
 	g.sps = append(g.sps[:0], nal...)
 	g.Sequences++
-	g.GapsAllowed, g.refused = false, nil
+	g.GapsAllowed, g.FrameNumberBits, g.refused = false, 0, nil
 	if g.Codec == media.CodecH264 {
 		var sps h264.SPS
 		if sps.Unmarshal(nal) == nil {
 			g.GapsAllowed = sps.GapsInFrameNumValueAllowedFlag
+			if !sps.SeparateColourPlaneFlag { // then something else comes before them
+				g.FrameNumberBits = int(sps.Log2MaxFrameNumMinus4) + 4
+			}
 			h := (int(sps.PicHeightInMapUnitsMinus1) + 1) * 16
 			if !sps.FrameMbsOnlyFlag {
 				h *= 2
