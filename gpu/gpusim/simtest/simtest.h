@@ -116,5 +116,7 @@ int decode(int argc, char **argv);
 // One case of rules.cpp, media.cpp; false when there is none of that name.
 bool run_rule(const char *name);
 bool run_media(const char *name);
+// ipc.cpp
+void ipc();
 
 #endif
