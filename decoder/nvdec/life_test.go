@@ -1,7 +1,10 @@
 package nvdec_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -307,5 +310,124 @@ func TestEmittedAtOnce(t *testing.T) {
 	}
 	if got := sim.Calls("cuStreamSynchronize"); got != 0 {
 		t.Errorf("the stream was waited for %d times", got)
+	}
+}
+
+// TestRingFails: a change of size for which there is no memory ends the session,
+// and the next one begins when there is some.
+func TestRingFails(t *testing.T) {
+	sim, options := open(t)
+	sim.NeedsSimulator()
+	large, cfg := load(t, "h264_change_a")
+	small, _ := load(t, "h264_change_b")
+	if large.Width < small.Width {
+		large, small = small, large
+		_, cfg = load(t, large.Name)
+	}
+	d := newDecoder(t, cfg, options)
+	if err := d.Decode(t.Context(), unit(large, 0), ignore); err != nil {
+		t.Fatal(err)
+	}
+	sim.Fail("cuMemAlloc:1:2")
+	if err := d.Decode(t.Context(), unit(small, 0), ignore); !errors.Is(err, gpu.ErrOutOfMemory) {
+		t.Errorf("%v, want ErrOutOfMemory", err)
+	}
+	sim.Fail("")
+	if n := sim.Live("decoder"); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+	if err := d.Decode(t.Context(), unit(small, 0), ignore); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTenBits: the kernels and the engine's own 8-bit output give the same picture
+// here, and a decoder without kernels works.
+func TestTenBits(t *testing.T) {
+	sim, options := open(t)
+	sim.NeedsSimulator() // how an engine rounds is its own affair
+	c, cfg := load(t, "h265_main10")
+	pictures := func(o nvdec.Options) (list [][]byte) {
+		d := newDecoder(t, cfg, o)
+		emit := func(f *frame.Frame) error {
+			list = append(list, download(t, f))
+			return nil
+		}
+		for i := range c.Units {
+			if err := d.Decode(t.Context(), unit(c, i), emit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.Drain(t.Context(), emit); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	sim.Fail("")
+	rounded := pictures(options)
+	if sim.Calls("cuLaunchKernel") != int64(len(c.Units)) {
+		t.Errorf("%d kernels for %d pictures", sim.Calls("cuLaunchKernel"), len(c.Units))
+	}
+	options.Kernels = nil
+	plain := pictures(options)
+	if len(rounded) != len(c.Units) || len(plain) != len(rounded) {
+		t.Fatalf("%d and %d pictures, want %d", len(rounded), len(plain), len(c.Units))
+	}
+	for i := range plain {
+		if !bytes.Equal(plain[i], rounded[i]) {
+			t.Fatalf("picture %d differs", i)
+		}
+	}
+}
+
+// TestWithoutCodec: a device that lacks the codec says so at once.
+func TestWithoutCodec(t *testing.T) {
+	sim, options := open(t)
+	sim.NeedsSimulator()
+	t.Setenv("FRAMEPORT_GPUSIM_NO_CODEC", "hevc")
+	_, cfg := load(t, "h265_720p")
+	if _, err := nvdec.New(cfg, options); !errors.Is(err, decoder.ErrUnsupported) {
+		t.Errorf("%v, want ErrUnsupported", err)
+	}
+	_, cfg = load(t, "h264_720p")
+	newDecoder(t, cfg, options)
+}
+
+// TestManyCameras: cameras share the device, each with its own books.
+func TestManyCameras(t *testing.T) {
+	_, options := open(t)
+	c, cfg := load(t, "h264_crop")
+	var cameras sync.WaitGroup
+	for i := range 8 {
+		o := options
+		o.Camera = fmt.Sprintf("camera%d", i)
+		d := newDecoder(t, cfg, o)
+		cameras.Go(func() {
+			next := 0
+			emit := func(f *frame.Frame) error {
+				_, number, err := testvideo.ReadBarcodeLuma(download(t, f), f.Width, f.Height, f.Width)
+				if number != next || err != nil {
+					t.Errorf("%s shows %d (%v), want %d", o.Camera, number, err, next)
+				}
+				next++
+				return nil
+			}
+			for i := range c.Units {
+				if err := d.Decode(t.Context(), unit(c, i), emit); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			if next != len(c.Units) {
+				t.Errorf("%s: %d frames, want %d", o.Camera, next, len(c.Units))
+			}
+		})
+	}
+	cameras.Wait()
+	byOwner := options.Device.Ledger().Snapshot().ByOwner
+	for i := range 8 {
+		if u := byOwner[fmt.Sprintf("camera%d", i)][gpu.PurposeDecoder]; u.Bytes == 0 || u.Objects != 2 {
+			t.Errorf("camera%d has %+v", i, u)
+		}
 	}
 }

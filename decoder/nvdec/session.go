@@ -113,13 +113,20 @@ func (d *Decoder) adapt(ctx context.Context, s *setup) (bool, error) {
 	if s.targetWidth == old.targetWidth && s.targetHeight == old.targetHeight {
 		return true, nil
 	}
-	retired := d.session.ring.Retire()
+	if err := d.renewRing(s); err != nil {
+		return false, errors.Join(err, d.finish()) // no session without a ring
+	}
+	return true, nil
+}
+
+func (d *Decoder) renewRing(s *setup) (err error) {
+	old := d.session.ring
 	d.session.ring = nil
-	if retired != nil {
-		return false, retired
+	if err := old.Retire(); err != nil {
+		return err
 	}
 	d.session.ring, err = surface.New(d.device, d.ringConfig(s))
-	return true, err
+	return err
 }
 
 func same(a, b *setup) bool {
