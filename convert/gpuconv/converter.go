@@ -63,7 +63,7 @@ func New(cfg Config) (*Converter, error) {
 }
 
 // Convert implements [convert.Converter]. I420 in the colour media.JFIF, asked for by
-// name, stays in device memory: its memory has the method DevicePlanes that package
+// name, stays in device memory: its memory is the Image that package
 // jpeg/nvjpeg wants. All other results are new frames in host memory.
 func (c *Converter) Convert(ctx context.Context, src *frame.Frame, req convert.Request) (*frame.Frame, error) {
 	if err := convert.CheckFormats(src.Format, req.Format); err != nil {
@@ -187,7 +187,7 @@ func (c *Converter) Download(ctx context.Context, f *frame.Frame) (*frame.Frame,
 	if !ok {
 		return f.Retain(), nil
 	}
-	if m.blocks.device != c.config.Device {
+	if m.Device() != c.config.Device {
 		return nil, ErrSource
 	}
 	l, err := c.acquire(ctx)

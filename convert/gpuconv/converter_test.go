@@ -3,6 +3,8 @@ package gpuconv_test
 import (
 	"bytes"
 	"errors"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -340,4 +342,46 @@ func equalRows(a, b *frame.Frame, plane int) bool {
 		}
 	}
 	return true
+}
+
+// TestDeviceLost: a kernel that breaks the context fails the picture, the device knows,
+// and nothing more is tried. The simulator keeps what lived in a broken context, so
+// this is for a process of its own.
+func TestDeviceLost(t *testing.T) {
+	const variable = "FRAMEPORT_TEST_DEVICE_LOST"
+	if os.Getenv(variable) != "" {
+		loseDevice(t)
+		if t.Failed() {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestDeviceLost$", "-test.v")
+	cmd.Env = append(os.Environ(), variable+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func loseDevice(t *testing.T) {
+	r := newRig(t)
+	if !r.sim.Simulated() {
+		return
+	}
+	c := r.open(t, gpuconv.Config{})
+	src := r.source(t, 64, 48)
+	r.sim.Fail("cuLaunchKernel:1:700")
+	if _, err := c.Convert(t.Context(), src, jpegRequest()); !errors.Is(err, gpu.ErrDeviceLost) {
+		t.Errorf("got %v", err)
+	}
+	if err := r.device.Health(); !errors.Is(err, gpu.ErrDeviceLost) {
+		t.Errorf("the device's health: %v", err)
+	}
+	before := r.sim.Calls("cuLaunchKernel")
+	if _, err := c.Convert(t.Context(), src, jpegRequest()); !errors.Is(err, gpu.ErrDeviceLost) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if n := r.sim.Calls("cuLaunchKernel") - before; n != 0 {
+		t.Errorf("%d more kernels were launched", n)
+	}
 }

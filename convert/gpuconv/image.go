@@ -16,6 +16,9 @@ type image struct {
 	account *frame.Account
 }
 
+// Device is where the picture is.
+func (m *image) Device() *gpu.Device { return m.blocks.device }
+
 // DevicePlanes returns Y, Cb and Cr. They are written already.
 func (m *image) DevicePlanes() (planes [3]gpu.DevicePlane, ready *gpu.Event) { return m.planes, nil }
 

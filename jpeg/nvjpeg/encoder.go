@@ -21,6 +21,8 @@ const maxSide = 65500
 // Image is the [frame.Memory] of a planar 4:2:0 picture in device memory.
 type Image interface {
 	frame.Memory
+	// Device is where the picture is. Another device's addresses would break ours.
+	Device() *gpu.Device
 	// DevicePlanes returns the planes Y, Cb and Cr, and the event that they are
 	// written at, or nil when they are.
 	DevicePlanes() (planes [3]gpu.DevicePlane, ready *gpu.Event)
@@ -68,7 +70,7 @@ func (e *Encoder) Library() Library { return e.engine.library }
 
 // Encode implements [jpeg.Encoder].
 func (e *Encoder) Encode(ctx context.Context, img *frame.Frame, opts jpeg.Options, dst []byte) ([]byte, error) {
-	p, err := input(img, opts)
+	p, err := e.input(img, opts)
 	if err != nil {
 		return dst, err
 	}
@@ -97,7 +99,7 @@ func (e *Encoder) Encode(ctx context.Context, img *frame.Frame, opts jpeg.Option
 func fits(w, h int) bool { return w >= MinSide && h >= MinSide && w <= maxSide && h <= maxSide }
 
 // input checks a picture and finds its planes.
-func input(img *frame.Frame, opts jpeg.Options) (picture, error) {
+func (e *Encoder) input(img *frame.Frame, opts jpeg.Options) (picture, error) {
 	switch {
 	case img.Format != media.PixelI420:
 		return picture{}, fmt.Errorf("%w: format %v, on the GPU it must be I420", jpeg.ErrInput, img.Format)
@@ -113,6 +115,9 @@ func input(img *frame.Frame, opts jpeg.Options) (picture, error) {
 	image, ok := img.Memory().(Image)
 	if !ok {
 		return picture{}, fmt.Errorf("%w: it is not in device memory", jpeg.ErrInput)
+	}
+	if image.Device() != e.engine.device {
+		return picture{}, fmt.Errorf("%w: it is on another GPU", jpeg.ErrInput)
 	}
 	p := picture{width: img.Width, height: img.Height, quality: opts.Quality}
 	p.planes, p.ready = image.DevicePlanes()

@@ -77,6 +77,20 @@ func TestHostFrame(t *testing.T) {
 	}
 }
 
+// TestForeignDevice: an address of another GPU is not touched.
+func TestForeignDevice(t *testing.T) {
+	dev := gputest.Open(t).Device(gpu.DeviceConfig{})
+	e := open(t, config(t, dev))
+	f := picture(64, 64)
+	defer f.Release()
+	in := upload(t, dev, f)
+	defer in.Release()
+	in.Memory().(*image).dev = &gpu.Device{}
+	if _, err := e.Encode(t.Context(), in, jpeg.Options{Quality: 80}, nil); !errors.Is(err, jpeg.ErrInput) || !strings.Contains(err.Error(), "another GPU") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestLargePictures: bytes beyond the pinned memory that is kept at first, and beyond
 // what is kept at all, come through; and the latter is given back.
 func TestLargePictures(t *testing.T) {

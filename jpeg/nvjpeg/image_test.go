@@ -9,6 +9,7 @@ import (
 
 // image is a planar picture in device memory that may still be on its way there.
 type image struct {
+	dev    *gpu.Device
 	tb     testing.TB
 	memory *gpu.Memory
 	pinned *gpu.Pinned
@@ -16,6 +17,8 @@ type image struct {
 	ready  *gpu.Event
 	planes [3]gpu.DevicePlane
 }
+
+func (m *image) Device() *gpu.Device { return m.dev }
 
 func (m *image) DevicePlanes() ([3]gpu.DevicePlane, *gpu.Event) { return m.planes, m.ready }
 
@@ -40,7 +43,7 @@ func upload(tb testing.TB, dev *gpu.Device, f *frame.Frame) *frame.Frame {
 		pitches[i] = (s.RowBytes + 63) &^ 63
 		total += pitches[i] * s.Rows
 	}
-	m := &image{tb: tb}
+	m := &image{tb: tb, dev: dev}
 	must := func(err error) {
 		tb.Helper()
 		if err != nil {
