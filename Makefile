@@ -31,9 +31,10 @@ help: ## List the targets
 ## Set-up ---------------------------------------------------------------------
 
 .PHONY: deps deps-test deps-peers
-deps: ## Install what building needs: apt packages, the minimal FFmpeg
+deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec headers
 	@deps/apt.sh build
 	@deps/ffmpeg.sh
+	@deps/ffnvcodec.sh
 	@deps/turbojpeg.sh
 
 deps-test: deps
@@ -57,12 +58,12 @@ demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECON
 ## Test -----------------------------------------------------------------------
 
 .PHONY: test
-test: deps-test ## Run the tests
+test: deps-test gpusim ## Run the tests
 	@$(ENV) go test -timeout 5m $(TESTFLAGS) ./...
 
 # internal/e2e drives the worker as a child process, which the detector can't see into.
 .PHONY: test-race
-test-race: deps-test ## Run the tests under the race detector
+test-race: deps-test gpusim ## Run the tests under the race detector
 	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) $$(go list ./... | grep -v /internal/e2e)
 
 .PHONY: test-peers
@@ -79,6 +80,14 @@ fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 .PHONY: bench
 bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go to the program
 	@$(ENV) go run ./bench $(BENCH_ARGS)
+
+# The driver that tests use on machines without a GPU (gpu/gpusim/README.md).
+.PHONY: gpusim gpusim-sanitize
+gpusim: deps-test ## Build the simulated NVIDIA driver into build/gpusim
+	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim
+
+gpusim-sanitize: deps-test
+	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim-sanitize SANITIZE=1
 
 ## Check ----------------------------------------------------------------------
 
@@ -140,8 +149,10 @@ breaking: ## Compare the wire contract with BREAKING_AGAINST (main)
 	else $(TOOL) buf breaking --against '.git#ref=$(BREAKING_AGAINST)'; fi
 
 .PHONY: generate
-generate: ## Write the Go files that are made from proto/
+generate: ## Write what is made from proto/ and from the kernels
 	@$(TOOL) buf generate
+	@deps/apt.sh generate
+	@gpu/kernels/generate.sh
 
 .PHONY: clean
 clean: ## Remove build/ (the cache folder stays: deps/README.md)

@@ -3,6 +3,7 @@ module github.com/frameport/frameport
 go 1.26.0
 
 require (
+	github.com/NVIDIA/go-nvml v0.13.0-1
 	github.com/alecthomas/kong v1.17.0
 	github.com/asticode/go-astiav v0.39.0
 	github.com/bluenviron/gortsplib/v5 v5.6.4

@@ -9,6 +9,7 @@
 # folder and renamed, under a lock: there is a whole build or none.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$deps_dir/debian.sh"
 
 main() {
 	local mode prefix
@@ -57,107 +58,12 @@ check_system() {
 	esac
 }
 
-# run STEP COMMAND... runs a long step quietly: one line says what it does, the
-# log has the rest, and a failure shows the log's end and its name.
-run() {
-	local step=$1 start=$SECONDS
-	shift
-	say "$step"
-	printf '== %s: %s\n' "$step" "$*" >>"$log"
-	if ! "$@" >>"$log" 2>&1 </dev/null; then
-		tail -n 25 "$log" >&2
-		die "$step: did not work" "The whole log is $log"
-	fi
-	say "    done in $((SECONDS - start)) s"
-}
-
-# mirrors prints the package servers to try: first those of the machine's own
-# sources (a local mirror or proxy is set there), then Debian's public one. A
-# server of somebody else's packages may be among them; it has no index that
-# Debian signed, and is passed over.
-mirrors() {
-	{
-		# Works without package lists, unlike "apt-get indextargets".
-		apt-get update --print-uris 2>/dev/null |
-			sed -nE "s,^'([^']+)/dists/$(codename)/InRelease'.*,\\1,p" || true
-		echo http://deb.debian.org/debian
-	} | awk '!seen[$0]++'
-}
-
-# codename is a pattern for the suites under which Debian itself is listed.
-codename() (
-	. /etc/os-release
-	echo "(${VERSION_CODENAME:-stable}|$ffmpeg_suite|oldstable|stable|testing|unstable|sid)"
-)
-
-# fetch_debian puts the unpacked source package, Debian's patches applied, into
-# $work/src. It has its own sources list, state and cache; of the machine's apt
-# it keeps only the settings for reaching a server. apt checks the signature of
-# the index against the archive keyring, and every file against the index.
+# fetch_debian unpacks the source package of the series that we know into $work/src.
 fetch_debian() {
 	have apt-get || die "apt-get is not on this machine, so Debian's source of FFmpeg cannot be fetched" \
 		"Set FFMPEG_TARBALL=ffmpeg-$ffmpeg_series.x.tar.xz (from https://ffmpeg.org/releases/)," \
 		"or FFMPEG=system to use an installed FFmpeg 7.x."
-	have dpkg-source || die "dpkg-source is needed (package dpkg-dev)" "Run deps/apt.sh build."
-	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-	[ -r "$keyring" ] || keyring=/usr/share/keyrings/debian-archive-keyring.pgp
-	[ -r "$keyring" ] || die "Debian's archive keyring is missing (package debian-archive-keyring)" "Run deps/apt.sh build."
-
-	local apt=$work/apt
-	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/source"
-	: >"$apt/status"
-	cat >"$apt/apt.conf" <<-CONF
-		Dir::State "$apt";
-		Dir::State::lists "$apt/lists";
-		Dir::State::status "$apt/status";
-		Dir::Cache "$apt/cache";
-		Dir::Etc::sourcelist "$apt/ffmpeg.sources";
-		Dir::Etc::sourceparts "/dev/null";
-		Dir::Etc::preferences "/dev/null";
-		Dir::Etc::preferencesparts "/dev/null";
-		APT::Sandbox::User "$(id -un)";
-		APT::Get::List-Cleanup "false";
-		Acquire::Languages "none";
-		Acquire::Retries "3";
-		#clear Acquire::IndexTargets::deb::DEP-11;
-		#clear APT::Update::Pre-Invoke;
-		#clear APT::Update::Post-Invoke;
-		#clear APT::Update::Post-Invoke-Success;
-	CONF
-
-	local mirror found=
-	for mirror in $(mirrors); do
-		cat >"$apt/ffmpeg.sources" <<-SOURCES
-			Types: deb-src
-			URIs: $mirror
-			Suites: $ffmpeg_suite
-			Components: main
-			Signed-By: $keyring
-		SOURCES
-		say "reading the index of Debian $ffmpeg_suite from ${mirror/\/\/*@///}"
-		if apt-get -c "$apt/apt.conf" -q --error-on=any update >>"$log" 2>&1 </dev/null; then
-			found=yes
-			break
-		fi
-		say "    that server did not do, trying the next"
-	done
-	if [ -z "$found" ]; then
-		tail -n 15 "$log" >&2
-		die "no server has a trustworthy index of Debian $ffmpeg_suite" \
-			"A NO_PUBKEY line above means that debian-archive-keyring is too old: apt-get install debian-archive-keyring." \
-			"Without a network: FFMPEG_TARBALL=file or FFMPEG=system. The whole log is $log"
-	fi
-
-	cd "$apt/source"
-	run "downloading the source of FFmpeg (11 MB)" \
-		apt-get -c "$apt/apt.conf" -q --only-source --download-only source ffmpeg
-	local dsc
-	dsc=$(echo ffmpeg_"$ffmpeg_series".*.dsc)
-	[ -f "$dsc" ] || die "Debian $ffmpeg_suite no longer has FFmpeg $ffmpeg_series (found: $(echo ./*.dsc))"
-	# apt has checked the file's hash against the signed index; the uploader's
-	# own signature would need yet another keyring.
-	run "unpacking $dsc" dpkg-source --no-check --extract "$dsc" "$work/src"
-	cd "$work"
+	debian_source ffmpeg "$ffmpeg_series" "11 MB" "Without a network: FFMPEG_TARBALL=file or FFMPEG=system."
 }
 
 fetch_tarball() {

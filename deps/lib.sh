@@ -59,15 +59,29 @@ ffmpeg_prefix() {
 			if [ "$mode" = tarball ]; then
 				sha256sum <"$FFMPEG_TARBALL"
 			else
-				echo "$ffmpeg_suite $ffmpeg_series"
+				echo "$debian_suite $ffmpeg_series"
 			fi
 		} | sha256sum
 	) || return 1
 	printf '%s/ffmpeg-%s\n' "$cache_dir" "${key:0:12}"
 }
 
-# The Debian suite whose source package is built, and the FFmpeg series it must be.
+# ffnvcodec_mode says where NVIDIA's codec headers come from: debian or system.
+ffnvcodec_mode() {
+	case ${FFNVCODEC:-} in
+	system) echo system ;;
+	"") if have apt-get; then echo debian; else echo system; fi ;;
+	*) die "FFNVCODEC=$FFNVCODEC is not known" "Use FFNVCODEC=system for the machine's own headers, or leave it unset." ;;
+	esac
+}
+
+# ffnvcodec_prefix prints the folder with the fetched codec headers.
+ffnvcodec_prefix() { printf '%s/ffnvcodec-%s\n' "$cache_dir" "$ffnvcodec_series"; }
+
+# The Debian suite whose source packages are used, and the series they must be.
 # shellcheck disable=SC2034
-ffmpeg_suite=trixie
+debian_suite=trixie
 # shellcheck disable=SC2034
 ffmpeg_series=7.1
+# shellcheck disable=SC2034
+ffnvcodec_series=12.1

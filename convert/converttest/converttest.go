@@ -17,6 +17,9 @@ type Subject struct {
 	// Download makes a host frame of a result; the caller owns it. Nil: results
 	// are in host memory.
 	Download func(testing.TB, *frame.Frame) *frame.Frame
+	// Copies: results are always frames of their own, because they lie elsewhere than
+	// the sources.
+	Copies bool
 }
 
 // Run runs the suite.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/frameport/frameport/convert"
+	"github.com/frameport/frameport/convert/internal/shelf"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/media"
 )
@@ -26,7 +27,7 @@ type Config struct {
 
 // Converter implements [convert.Converter] for frames in host memory.
 type Converter struct {
-	shelf   shelf
+	shelf   *shelf.Shelf
 	scalers scalers
 	closed  atomic.Bool
 }
@@ -39,7 +40,7 @@ func New(cfg Config) *Converter {
 		cfg.Parallel = runtime.GOMAXPROCS(0)
 	}
 	return &Converter{
-		shelf:   shelf{account: cfg.Account, keep: cfg.Parallel},
+		shelf:   shelf.New(cfg.Parallel, cfg.Account),
 		scalers: scalers{keep: 4 * cfg.Parallel},
 	}
 }
@@ -69,7 +70,7 @@ func (c *Converter) Convert(ctx context.Context, src *frame.Frame, req convert.R
 		planar = c.planar(src)
 		defer planar.Release()
 	}
-	dst := c.shelf.get(req.Format, g.Width, g.Height)
+	dst := c.shelf.Get(req.Format, g.Width, g.Height)
 	info := src.Info
 	info.Format, info.Width, info.Height, info.Color = req.Format, g.Width, g.Height, target
 	dst.Info = info
@@ -82,7 +83,7 @@ func (c *Converter) Convert(ctx context.Context, src *frame.Frame, req convert.R
 
 // planar makes I420 of NV12.
 func (c *Converter) planar(src *frame.Frame) *frame.Frame {
-	f := c.shelf.get(media.PixelI420, src.Width, src.Height)
+	f := c.shelf.Get(media.PixelI420, src.Width, src.Height)
 	copyPlane(f.Planes[0], src.Planes[0], src.Width, src.Height)
 	split(f.Planes[1], f.Planes[2], src.Planes[1], src.Width, src.Height)
 	return f
@@ -110,7 +111,7 @@ func (c *Converter) fill(dst *frame.Frame, v view, g convert.Geometry, color med
 		if dst.Format == media.PixelI420 && ycc.Identity() && !g.Padded() {
 			return s.scale(inner, v)
 		}
-		tmp := c.shelf.get(media.PixelI420, g.Inner.Dx(), g.Inner.Dy())
+		tmp := c.shelf.Get(media.PixelI420, g.Inner.Dx(), g.Inner.Dy())
 		defer tmp.Release()
 		if err := s.scale(tmp.Planes, v); err != nil {
 			return err
@@ -166,7 +167,7 @@ func copyPlane(dst, src frame.Plane, w, h int) {
 // Close frees what is kept idle. Results that are still out stay valid.
 func (c *Converter) Close() error {
 	if !c.closed.Swap(true) {
-		c.shelf.close()
+		c.shelf.Close()
 		c.scalers.close()
 	}
 	return nil

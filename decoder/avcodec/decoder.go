@@ -8,6 +8,7 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/internal/stream"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/media"
 )
@@ -20,8 +21,8 @@ const keepConverted = 2
 type Decoder struct {
 	native   *native // nil once closed
 	cfg      decoder.Config
-	guard    guard
-	timeline timeline
+	guard    stream.Guard
+	timeline stream.Timeline
 	pictures *pictures
 	pool     *frame.Pool // for converted pictures
 	skip     bool
@@ -46,12 +47,12 @@ func New(cfg decoder.Config) (*Decoder, error) {
 	}
 	d := &Decoder{
 		cfg:      cfg,
-		guard:    guard{codec: cfg.Format.Codec, limits: cfg.Limits},
+		guard:    stream.Guard{Codec: cfg.Format.Codec, Limits: cfg.Limits},
 		pictures: &pictures{account: cfg.Account},
 		pool:     frame.NewPool(keepConverted, cfg.Account),
 	}
 	if cfg.Format.Codec != media.CodecMJPEG {
-		if err := d.guard.check(cfg.Format.Parameters); err != nil {
+		if err := d.guard.Check(cfg.Format.Parameters); err != nil {
 			return nil, err
 		}
 	}
@@ -100,17 +101,18 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if len(au.Data) == 0 {
 		return fmt.Errorf("%w: it is empty", decoder.ErrCorrupt)
 	}
-	if err := d.guard.check(au.Data); err != nil {
+	if err := d.guard.Check(au.Data); err != nil {
 		return err
 	}
 	pic, err := d.pictures.get()
 	if err != nil {
 		return err
 	}
-	got := d.native.send(au.Data, d.timeline.add(au), d.guard.gapsAllowed, pic.av)
+	token := d.timeline.Add(au)
+	got := d.native.send(au.Data, token, d.guard.GapsAllowed, pic.av)
 	out := d.native.outcome()
 	if out.damage || out.code != 0 {
-		d.timeline.damaged(au.NonReference)
+		d.timeline.Damaged(token)
 	}
 	var failed error // before the next call overwrites the message
 	if out.code != 0 {
@@ -125,7 +127,7 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 // failure says what an error of libavcodec means to the caller.
 func (d *Decoder) failure(out outcome) error {
 	if out.tooLarge {
-		return d.guard.size(out.width, out.height)
+		return d.guard.Size(out.width, out.height)
 	}
 	e := nativeError("decode "+d.cfg.Format.Codec.String(), out.code)
 	if m := d.native.message(); m != "" {
@@ -158,7 +160,7 @@ func (d *Decoder) Drain(ctx context.Context, emit func(*frame.Frame) error) erro
 	d.native.end()
 	err = d.emitAll(pic, d.native.receive(pic.av), emit)
 	d.native.flush()
-	d.timeline.reset()
+	d.timeline.Reset()
 	return err
 }
 
@@ -191,22 +193,22 @@ func (d *Decoder) emitAll(pic *picture, got bool, emit func(*frame.Frame) error)
 func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture, error) {
 	d.decoded = true
 	p := d.native.info()
-	u := d.timeline.take(p.token)
-	if d.cfg.Select != nil && !d.cfg.Select(u.times.PTS) {
+	u := d.timeline.Take(p.token)
+	if d.cfg.Select != nil && !d.cfg.Select(u.Times.PTS) {
 		unrefPicture(pic.av)
 		return pic, nil
 	}
-	w, h := fit(p.width, p.height, d.cfg.Output)
+	w, h := stream.Fit(p.width, p.height, d.cfg.Output)
 	info := frame.Info{
-		Times:   u.times,
+		Times:   u.Times,
 		Decoded: time.Now(),
 		Format:  media.PixelI420,
 		Width:   w,
 		Height:  h,
 		// The stream's own height decides what an untagged stream means.
 		Color:    colorOf(p).Override(d.cfg.Output.Color).Resolve(p.height),
-		KeyFrame: u.randomAccess,
-		Corrupt:  u.corrupt || p.corrupt,
+		KeyFrame: u.RandomAccess,
+		Corrupt:  u.Corrupt || p.corrupt,
 	}
 	if p.layout == layoutUnknown {
 		err := fmt.Errorf("%w: pixel format %s", decoder.ErrUnsupported, d.native.formatName())

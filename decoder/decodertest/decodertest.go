@@ -1,6 +1,7 @@
 package decodertest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/frameport/frameport/decoder"
@@ -19,8 +20,16 @@ type Subject struct {
 	// hardware does with some chroma formats. The refusal is tested.
 	Without []string
 	// Silent lists the codecs in which this decoder can't tell that slice data
-	// is damaged. Missing references it must notice in all.
+	// is damaged. Missing references it must notice in all but those in Blind.
 	Silent []media.Codec
+	// Blind lists the codecs in which it can't tell either that a reference is
+	// missing: then the loss has to be known from the way the data came.
+	Blind []media.Codec
+}
+
+// with returns those of the clips that the decoder does not refuse.
+func (s Subject) with(names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(s.Without, name) })
 }
 
 // Run runs the suite.

@@ -216,7 +216,7 @@ func clips(t testing.TB, s Subject, want func(testvideo.Entry) bool) (names []st
 		}
 	}
 	if len(names) == 0 {
-		t.Fatal("no clip to test with")
+		t.Skip("this decoder refuses every clip of this test")
 	}
 	return names
 }

@@ -13,7 +13,7 @@ import (
 
 // testDrain: everything comes out, and the decoder begins anew.
 func testDrain(t *testing.T, s Subject) {
-	for _, name := range []string{"h264_bframes", "h265_bframes", "mjpeg_odd"} {
+	for _, name := range s.with("h264_bframes", "h265_bframes", "mjpeg_odd") {
 		c, f := load(t, name)
 		d := open(t, s, decoder.Config{Format: *f})
 		for range 2 { // the second time from PTS 0 again

@@ -40,6 +40,7 @@ func units() []unit {
 		{path: "internal/e2e", level: 2, support: true},
 		{path: "gpu/surface", level: 2},
 		{path: "gpu/kernels", level: 2},
+		{path: "gpu/gputest", level: 2, support: true},
 		{path: "decoder", level: 2},
 		{path: "convert", level: 2},
 		{path: "jpeg", level: 2},

@@ -41,8 +41,8 @@ func checkLibraries(t *Tree, report reporter) {
 // cgoPackages are the only ones with C in them.
 func cgoPackages() []string {
 	return []string{
-		"internal/dl", "gpu", "decoder/avcodec", "decoder/nvdec",
-		"convert/hostconv", "jpeg/turbo", "jpeg/nvjpeg",
+		"internal/dl", "gpu", "gpu/gputest", "decoder/avcodec", "decoder/nvdec",
+		"convert/hostconv", "gpu/kernels/hostkernels", "jpeg/turbo", "jpeg/nvjpeg",
 	}
 }
 

@@ -34,6 +34,7 @@ func rules() []rule {
 		{"levels", checkLevels},
 		{"libraries", checkLibraries},
 		{"cgo", checkCgo},
+		{"linking", checkLinking},
 		{"file-length", checkFileLength},
 		{"doc", checkDoc},
 		{"init", checkInit},

@@ -1,4 +1,4 @@
-package avcodec
+package stream
 
 import (
 	"bytes"
@@ -12,25 +12,37 @@ import (
 	"github.com/frameport/frameport/media"
 )
 
-// guard looks at parameter sets and JPEG headers before libavcodec does, so that
+// Guard looks at parameter sets and JPEG headers before the decoder does, so that
 // a picture beyond the limits is refused before anything is allocated for it,
-// and named. What it can't read it lets pass: libavcodec's view decides then, and
-// the limits are checked again in its callbacks.
-type guard struct {
-	codec  media.Codec
-	limits decoder.Limits
-	sps    []byte // the last one that was looked at
-	// gapsAllowed: missing frame numbers are no loss (H.264, 7.4.2.1.1:
+// and named. What it can't read it lets pass: the decoder's own view decides then,
+// and the limits are to be checked again with that.
+type Guard struct {
+	Codec  media.Codec
+	Limits decoder.Limits
+	// GapsAllowed: missing frame numbers are no loss (H.264, 7.4.2.1.1:
 	// gaps_in_frame_num_value_allowed_flag).
-	gapsAllowed bool
-	refused     error // what the SPS above leads to
+	GapsAllowed bool
+	// FrameNumberBits is how long frame numbers are in slices (H.264), 0 when that
+	// is not known.
+	FrameNumberBits int
+	// Sequences counts the sequence parameter sets that differed from the one
+	// before.
+	Sequences uint64
+	// Announced: the data checked last had a sequence parameter set.
+	Announced bool
+
+	sps     []byte // the last one that was looked at
+	refused error  // what it leads to
 }
 
-func (g *guard) check(data []byte) error {
-	if g.codec == media.CodecMJPEG {
+// Check returns an error that wraps [decoder.ErrTooLarge] when the picture, or the
+// last sequence parameter set, is beyond the limits.
+func (g *Guard) Check(data []byte) error {
+	if g.Codec == media.CodecMJPEG {
 		w, h := sofSize(data)
-		return g.size(w, h)
+		return g.Size(w, h)
 	}
+	g.Announced = false
 	for len(data) > 0 {
 		i := bytes.Index(data, []byte(startCode))
 		if i < 0 || i+len(startCode) == len(data) {
@@ -41,6 +53,7 @@ func (g *guard) check(data []byte) error {
 			break // what follows is pixels: no need to search it
 		}
 		if g.isSPS(data[0]) {
+			g.Announced = true
 			nal := data
 			if end := bytes.Index(data, []byte(startCode)); end >= 0 {
 				nal = bytes.TrimRight(data[:end], "\x00") // of a four-byte start code
@@ -55,44 +68,49 @@ func (g *guard) check(data []byte) error {
 
 const startCode = "\x00\x00\x01"
 
-func (g *guard) isSPS(header byte) bool {
-	if g.codec == media.CodecH264 {
+func (g *Guard) isSPS(header byte) bool {
+	if g.Codec == media.CodecH264 {
 		return header&0x1F == 7
 	}
 	return header>>1&0x3F == 33
 }
 
-func (g *guard) isSlice(header byte) bool {
-	if g.codec == media.CodecH264 {
+func (g *Guard) isSlice(header byte) bool {
+	if g.Codec == media.CodecH264 {
 		t := header & 0x1F
 		return t >= 1 && t <= 5
 	}
 	return header>>1&0x3F < 32
 }
 
-func (g *guard) look(nal []byte) {
+func (g *Guard) look(nal []byte) {
 	g.sps = append(g.sps[:0], nal...)
-	g.gapsAllowed, g.refused = false, nil
-	if g.codec == media.CodecH264 {
+	g.Sequences++
+	g.GapsAllowed, g.FrameNumberBits, g.refused = false, 0, nil
+	if g.Codec == media.CodecH264 {
 		var sps h264.SPS
 		if sps.Unmarshal(nal) == nil {
-			g.gapsAllowed = sps.GapsInFrameNumValueAllowedFlag
+			g.GapsAllowed = sps.GapsInFrameNumValueAllowedFlag
+			if !sps.SeparateColourPlaneFlag { // then something else comes before them
+				g.FrameNumberBits = int(sps.Log2MaxFrameNumMinus4) + 4
+			}
 			h := (int(sps.PicHeightInMapUnitsMinus1) + 1) * 16
 			if !sps.FrameMbsOnlyFlag {
 				h *= 2
 			}
-			g.refused = g.size((int(sps.PicWidthInMbsMinus1)+1)*16, h)
+			g.refused = g.Size((int(sps.PicWidthInMbsMinus1)+1)*16, h)
 		}
 		return
 	}
 	var sps h265.SPS
 	if sps.Unmarshal(nal) == nil {
-		g.refused = g.size(int(sps.PicWidthInLumaSamples), int(sps.PicHeightInLumaSamples))
+		g.refused = g.Size(int(sps.PicWidthInLumaSamples), int(sps.PicHeightInLumaSamples))
 	}
 }
 
-func (g *guard) size(w, h int) error {
-	l := g.limits
+// Size is the same check for a size that someone else has read.
+func (g *Guard) Size(w, h int) error {
+	l := g.Limits
 	if w <= l.MaxWidth && h <= l.MaxHeight && w*h <= l.MaxPixels {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package hostconv
+package shelf
 
 import (
 	"sync"
@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// shelfShapes is how many picture shapes have a pool at a time.
-	shelfShapes = 8
-	// shelfBytes: buffers of larger pictures are not kept when idle.
-	shelfBytes = 16 << 20
+	// maxShapes is how many picture shapes have a pool at a time.
+	maxShapes = 8
+	// maxBytes: buffers of larger pictures are not kept when idle.
+	maxBytes = 16 << 20
 )
 
 type shape struct {
@@ -19,8 +19,9 @@ type shape struct {
 	w, h   int
 }
 
-// shelf has a pool for each of the shapes that were asked for lately.
-type shelf struct {
+// Shelf has a pool for each of the shapes that were asked for lately. Safe for
+// concurrent use.
+type Shelf struct {
 	account *frame.Account
 	keep    int // idle buffers per shape
 
@@ -34,11 +35,17 @@ type pool struct {
 	*frame.Pool
 }
 
-func (s *shelf) get(format media.PixelFormat, w, h int) *frame.Frame {
+// New returns a shelf that keeps up to keep idle buffers of each shape and books into
+// account (nil: not counted).
+func New(keep int, account *frame.Account) *Shelf { return &Shelf{account: account, keep: keep} }
+
+// Get returns a frame of the given layout with one reference and undefined pixels, as
+// [frame.Pool.Get] does.
+func (s *Shelf) Get(format media.PixelFormat, w, h int) *frame.Frame {
 	return s.pool(shape{format, w, h}).Get(format, w, h)
 }
 
-func (s *shelf) pool(want shape) *frame.Pool {
+func (s *Shelf) pool(want shape) *frame.Pool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.pools) - 1; i >= 0; i-- {
@@ -49,14 +56,14 @@ func (s *shelf) pool(want shape) *frame.Pool {
 		}
 	}
 	keep := s.keep
-	if s.closed || want.format.Size(want.w, want.h) > shelfBytes {
+	if s.closed || want.format.Size(want.w, want.h) > maxBytes {
 		keep = 0
 	}
 	p := pool{want, frame.NewPool(keep, s.account)}
 	if keep == 0 {
 		return p.Pool // nothing to remember
 	}
-	if len(s.pools) == shelfShapes {
+	if len(s.pools) == maxShapes {
 		s.pools[0].Close()
 		s.pools = append(s.pools[:0], s.pools[1:]...)
 	}
@@ -64,7 +71,8 @@ func (s *shelf) pool(want shape) *frame.Pool {
 	return p.Pool
 }
 
-func (s *shelf) close() {
+// Close gives the idle buffers up. Frames that are still out stay valid.
+func (s *Shelf) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.pools {

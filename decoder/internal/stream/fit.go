@@ -1,10 +1,10 @@
-package avcodec
+package stream
 
 import "github.com/frameport/frameport/decoder"
 
-// fit returns the size of the frames made from w x h pictures: inside the wanted
+// Fit returns the size of the frames made from w x h pictures: inside the wanted
 // bounds, the aspect ratio kept, even when it is not the picture's own size.
-func fit(w, h int, o decoder.Output) (int, int) {
+func Fit(w, h int, o decoder.Output) (int, int) {
 	maxW, maxH := w, h
 	if o.MaxWidth > 0 {
 		maxW = min(w, o.MaxWidth)

@@ -1,0 +1,236 @@
+package nvdec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/internal/stream"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/gpu/kernels"
+	"github.com/frameport/frameport/media"
+)
+
+// DefaultSlots is a ring of four frames, one in the works and one with a reader.
+const DefaultSlots = 6
+
+// Options are what a decoder on a GPU needs beyond [decoder.Config].
+type Options struct {
+	Device *gpu.Device
+	// Camera is who the memory is booked for, and who waits at the device's gate.
+	Camera string
+	// Slots is how many frames the ring has room for; 0 is DefaultSlots. See
+	// package surface.
+	Slots int
+	// Kernels round pictures of more than 8 bits. Nil: the engine makes 8 bits of
+	// them itself, where it can; how it rounds is not documented.
+	Kernels *kernels.Set
+}
+
+// Decoder implements [decoder.Decoder] and [decoder.Skipper].
+type Decoder struct {
+	device  *gpu.Device
+	options Options
+	cfg     decoder.Config
+	codec   int
+
+	native   native
+	closed   bool
+	guard    stream.Guard
+	timeline stream.Timeline
+	numbers  frameNumbers
+	session  *session // nil until the format is known
+
+	sequences uint64 // guard.Sequences when the session was made
+	stale     bool   // the session does not fit the stream
+	headers   bool   // the parser has forgotten the parameter sets
+	skip      bool
+	dropped   uint64
+}
+
+var (
+	_ decoder.Decoder = (*Decoder)(nil)
+	_ decoder.Skipper = (*Decoder)(nil)
+)
+
+// New makes a decoder. It takes no device memory before the first access unit.
+// Zero limits mean [decoder.DefaultLimits]. The error wraps
+// [decoder.ErrUnsupported] when this device does not decode the codec.
+func New(cfg decoder.Config, o Options) (*Decoder, error) {
+	if cfg.Limits == (decoder.Limits{}) {
+		cfg.Limits = decoder.DefaultLimits()
+	}
+	if o.Slots == 0 {
+		o.Slots = DefaultSlots
+	}
+	if o.Device == nil || o.Camera == "" {
+		return nil, errors.New("nvdec: a device and a camera are needed")
+	}
+	codec, ok := cudaCodec(cfg.Format.Codec)
+	if !ok {
+		return nil, fmt.Errorf("%w: codec %s on the GPU", decoder.ErrUnsupported, cfg.Format.Codec)
+	}
+	d := &Decoder{
+		device: o.Device, options: o, cfg: cfg, codec: codec, headers: true,
+		guard: stream.Guard{Codec: cfg.Format.Codec, Limits: cfg.Limits},
+	}
+	if err := d.guard.Check(cfg.Format.Parameters); err != nil {
+		return nil, err
+	}
+	c, code := askCaps(d.device, codec, chroma420, 8)
+	if err := d.check("cuvidGetDecoderCaps", code); err != nil {
+		return nil, err
+	}
+	if c.known && !c.supported {
+		return nil, fmt.Errorf("%w: %s does not decode %s", decoder.ErrUnsupported, o.Device.Info().Name, cfg.Format.Codec)
+	}
+	if d.native, ok = newNative(d.device, codec, cfg.Format.NoReorder); !ok {
+		return nil, errors.New("nvdec: out of memory")
+	}
+	return d, nil
+}
+
+// Decode implements [decoder.Decoder].
+func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error {
+	if d.closed {
+		return decoder.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d.skip && au.NonReference {
+		return nil
+	}
+	if len(au.Data) == 0 {
+		return fmt.Errorf("%w: it is empty", decoder.ErrCorrupt)
+	}
+	if err := d.guard.Check(au.Data); err != nil {
+		return err
+	}
+	token := d.timeline.Add(au)
+	if err := d.ready(ctx, au, emit); err != nil {
+		d.timeline.Damaged(token)
+		return err
+	}
+	if d.lacksReferences(au) {
+		d.timeline.Damaged(token)
+	}
+	data := au.Data
+	if d.headers && !d.guard.Announced {
+		data = slices.Concat(d.cfg.Format.Parameters, au.Data)
+	}
+	out, failed, err := d.parse(ctx, data, token)
+	if err != nil {
+		return err
+	}
+	d.headers = d.headers && out.decoded == 0
+	if failed == nil && out.decoded == 0 && !leading(d.cfg.Format.Codec, au.Data) {
+		failed = fmt.Errorf("%w: it holds no picture that can be decoded", decoder.ErrCorrupt)
+	}
+	if failed != nil {
+		d.timeline.Damaged(token)
+	}
+	if err := d.deliver(ctx, out.shown, emit); err != nil {
+		return err
+	}
+	return failed
+}
+
+// parse runs the driver's parser, which decodes. failed is the unit's fault or the
+// device's; err means that nothing was done.
+func (d *Decoder) parse(ctx context.Context, data []byte, token int64) (out outcome, failed, err error) {
+	release, err := d.gate(ctx)
+	if err != nil {
+		return outcome{}, nil, err
+	}
+	code := d.native.parse(data, token)
+	release()
+	out = d.native.outcome()
+	d.noteDamage()
+	switch {
+	case code != 0:
+		failed = d.checkUnit("cuvidParseVideoData", code)
+	case out.code != 0:
+		failed = d.checkUnit(out.op, out.code)
+	case out.mismatch:
+		d.stale = true
+		failed = fmt.Errorf("%w: the stream is not what its parameter sets said", decoder.ErrCorrupt)
+	}
+	return out, failed, nil
+}
+
+func (d *Decoder) noteDamage() {
+	for token := range d.native.damaged {
+		d.timeline.Damaged(token)
+	}
+}
+
+// Drain implements [decoder.Decoder].
+func (d *Decoder) Drain(ctx context.Context, emit func(*frame.Frame) error) error {
+	if d.closed {
+		return decoder.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var err error
+	if d.session != nil {
+		err = d.end(ctx, emit)
+	}
+	d.timeline.Reset()
+	return err
+}
+
+// end has the parser show what it holds back. It forgets the parameter sets.
+func (d *Decoder) end(ctx context.Context, emit func(*frame.Frame) error) error {
+	out, failed, err := d.parse(ctx, nil, 0)
+	if err != nil {
+		return err
+	}
+	d.headers, d.numbers = true, frameNumbers{}
+	if err := d.deliver(ctx, out.shown, emit); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (d *Decoder) gate(ctx context.Context) (release func(), err error) {
+	return d.device.Gate().Acquire(ctx, d.options.Camera)
+}
+
+// SkipNonReference implements [decoder.Skipper]. The unit's own mark is trusted.
+func (d *Decoder) SkipNonReference(on bool) { d.skip = on }
+
+// Dropped counts pictures that were decoded and not emitted because readers held
+// every slot of the ring.
+func (d *Decoder) Dropped() uint64 { return d.dropped }
+
+// Close implements [decoder.Decoder].
+func (d *Decoder) Close() error {
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	err := d.finish()
+	return errors.Join(err, d.device.Check("cuvidDestroyVideoParser", d.native.free()))
+}
+
+// leading says whether the unit is one that refers to pictures before the place
+// where decoding began, which decoders leave out (H.265, RASL pictures).
+func leading(codec media.Codec, data []byte) bool {
+	if codec != media.CodecH265 {
+		return false
+	}
+	for i := 0; i+3 < len(data); i++ {
+		if data[i] != 0 || data[i+1] != 0 || data[i+2] != 1 {
+			continue
+		}
+		if t := data[i+3] >> 1 & 0x3F; t < 32 {
+			return t == 8 || t == 9
+		}
+	}
+	return false
+}

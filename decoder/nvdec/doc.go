@@ -1,0 +1,35 @@
+// Package nvdec decodes H.264 and HEVC of 8 and 10 bits on NVIDIA's video engines,
+// through the driver's own interface (cuvid).
+//
+// # Pixels
+//
+// A frame is NV12 in a slot of the camera's [surface.Ring], in device memory; its
+// host planes are nil. The engine crops and scales into the ring's size, and one
+// copy on the decoder's own stream puts the picture there. The frame is emitted at
+// once: readers wait for its slot. 10-bit pictures are rounded to 8 bits. When
+// readers hold every slot the picture is dropped and counted.
+//
+// Interlaced streams give one frame per coded frame, both fields woven together.
+// The size changes only where the stream begins a new sequence; to get another one
+// earlier, make a new decoder.
+//
+// # Damage
+//
+// A frame is flagged when the engine reports an error or concealment for it or for
+// what it refers to. The engine reports some damage only, and conceals missing
+// references without a word: in H.264 gaps in the frame numbers show them, in HEVC
+// the loss has to be known from the way the data came.
+//
+// # Sessions
+//
+// A session is made when the first access unit shows the format: capabilities are
+// checked, the camera is admitted, and its memory measured around the creation, one
+// creation per device at a time. It is kept when the stream ends and begins again
+// with the same format, reconfigured where the driver allows, and else made anew.
+//
+// # Goroutines
+//
+// A Decoder belongs to one goroutine and starts none. Calls into the driver that
+// may block pass the device's gate. Frames may be released from anywhere, also
+// after Close; the ring's memory goes with the last of them.
+package nvdec

@@ -1,0 +1,134 @@
+package nvdec
+
+import (
+	"fmt"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/internal/stream"
+	"github.com/frameport/frameport/gpu/surface"
+	"github.com/frameport/frameport/media"
+)
+
+const (
+	chroma420 = 1
+	// unknownSurfaces is for drivers that do not say how many surfaces a stream
+	// needs: what NVIDIA's samples took before drivers did.
+	unknownSurfaces = 20
+	// sessionBytes is admitted for what a session takes beside its pictures. It
+	// is an assumption: what it takes really is measured and booked.
+	sessionBytes = 16 << 20
+)
+
+// setup is what a session is made from.
+type setup struct {
+	format        format
+	surfaces      int
+	wide          bool // 16-bit output, for the kernels to round
+	width, height int  // of frames
+	// The same as even numbers, which is what the engine makes, and the end of what
+	// is shown accordingly.
+	targetWidth, targetHeight int
+	right, bottom             int
+}
+
+// plan decides how a stream is decoded, or says why it is not.
+func (d *Decoder) plan(f format) (*setup, error) {
+	if err := d.guard.Size(f.codedWidth, f.codedHeight); err != nil {
+		// The limits are for what the stream says of its size, without padding.
+		if err := d.guard.Size(f.right-f.left, f.bottom-f.top); err != nil {
+			return nil, err
+		}
+	}
+	c, err := d.capabilities(f)
+	if err != nil {
+		return nil, err
+	}
+	s := &setup{format: f, surfaces: f.minSurfaces}
+	if s.surfaces == 0 {
+		s.surfaces = unknownSurfaces
+	}
+	s.surfaces = min(s.surfaces+1, maxSurfaces)
+	switch eight, sixteen := c.formats>>outputNV12&1 != 0, c.formats>>outputP016&1 != 0; {
+	case f.lumaDepth > 8 && sixteen && d.options.Kernels != nil:
+		s.wide = true
+	case !eight:
+		return nil, fmt.Errorf("%w: this GPU gives no 8-bit pictures of %d-bit %s", decoder.ErrUnsupported, f.lumaDepth, d.cfg.Format.Codec)
+	}
+	s.width, s.height = stream.Fit(f.right-f.left, f.bottom-f.top, d.cfg.Output)
+	s.targetWidth, s.targetHeight = s.width+s.width&1, s.height+s.height&1
+	s.right, s.bottom = f.right, f.bottom
+	if s.width == f.right-f.left {
+		s.right = min(f.left+s.targetWidth, f.codedWidth)
+	}
+	if s.height == f.bottom-f.top {
+		s.bottom = min(f.top+s.targetHeight, f.codedHeight)
+	}
+	return s, nil
+}
+
+// capabilities checks the stream against the device's.
+func (d *Decoder) capabilities(f format) (caps, error) {
+	what := fmt.Sprintf("%d-bit %s of %dx%d", f.lumaDepth, d.cfg.Format.Codec, f.codedWidth, f.codedHeight)
+	if f.chroma != chroma420 || f.lumaDepth != f.chromaDepth || f.right <= f.left || f.bottom <= f.top {
+		return caps{}, fmt.Errorf("%w: %s with chroma format %d on the GPU, which makes 4:2:0 only", decoder.ErrUnsupported, what, f.chroma)
+	}
+	c, code := askCaps(d.device, d.codec, f.chroma, f.lumaDepth)
+	if err := d.check("cuvidGetDecoderCaps", code); err != nil {
+		return caps{}, err
+	}
+	if !c.known { // an old driver: creating it will tell
+		c.formats = 1 << outputNV12
+		if f.lumaDepth > 8 {
+			c.formats |= 1 << outputP016
+		}
+		return c, nil
+	}
+	switch {
+	case !c.supported:
+		return c, fmt.Errorf("%w: %s does not decode %s", decoder.ErrUnsupported, d.device.Info().Name, what)
+	case f.codedWidth < c.minWidth || f.codedHeight < c.minHeight,
+		f.codedWidth > c.maxWidth || f.codedHeight > c.maxHeight,
+		(f.codedWidth>>4)*(f.codedHeight>>4) > c.maxMacroblocks:
+		return c, fmt.Errorf("%w: %s decodes %dx%d to %dx%d, and not %s", decoder.ErrUnsupported,
+			d.device.Info().Name, c.minWidth, c.minHeight, c.maxWidth, c.maxHeight, what)
+	}
+	return c, nil
+}
+
+// ring is what the frames of such a session need.
+func (d *Decoder) ringConfig(s *setup) surface.Config {
+	return surface.Config{
+		Width: s.targetWidth, Height: s.targetHeight, Slots: d.options.Slots,
+		Owner: d.options.Camera, Account: d.cfg.Account,
+	}
+}
+
+// estimate is what admission is asked for: pictures in whole macroblocks with an
+// eighth for motion data, the output, the session and the ring.
+func (s *setup) estimate(ring surface.Config) int64 {
+	bytes := int64(1)
+	if s.format.lumaDepth > 8 {
+		bytes = 2
+	}
+	coded := int64(s.format.codedWidth+15) &^ 15 * (int64(s.format.codedHeight+15) &^ 15) * 3 / 2 * bytes
+	output := int64(s.targetWidth+511) &^ 511 * int64(s.targetHeight) * 3 / 2 * bytes
+	return coded*int64(s.surfaces)*9/8 + output + sessionBytes + ring.Bytes()
+}
+
+// color is what the stream says about its colour. Matrices that cameras don't use
+// count as unspecified.
+func (f *format) color() (c media.Color) {
+	switch f.matrix {
+	case 1:
+		c.Matrix = media.MatrixBT709
+	case 4, 5, 6: // FCC, BT.470 B/G, SMPTE 170M
+		c.Matrix = media.MatrixBT601
+	case 9, 10:
+		c.Matrix = media.MatrixBT2020
+	}
+	c.Range = media.RangeLimited
+	if f.fullRange {
+		c.Range = media.RangeFull
+	}
+	return c
+}
