@@ -150,6 +150,8 @@ func TestNextVersion(t *testing.T) {
 // TestPlaces: the configured folder comes before the dynamic linker's, and those of
 // wheels in a virtual environment behind it. A wheel's library works.
 func TestPlaces(t *testing.T) {
+	sim := gputest.Open(t)
+	sim.NeedsSimulator()
 	root := t.TempDir()
 	packages := filepath.Join(root, "lib", "python3.12", "site-packages", "nvidia")
 	for _, dir := range []string{"cu13/lib", "nvjpeg/lib"} {
@@ -173,8 +175,6 @@ func TestPlaces(t *testing.T) {
 		}
 		last = i
 	}
-	sim := gputest.Open(t)
-	sim.NeedsSimulator()
 	cfg := config(t, sim.Device(gpu.DeviceConfig{}))
 	e, err := nvjpeg.NewFrom(t.Context(), cfg, slices.DeleteFunc(paths, func(p string) bool { return !strings.HasPrefix(p, root) }))
 	if err != nil {
