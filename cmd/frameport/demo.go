@@ -37,9 +37,11 @@ func demoCameras() [][2]string {
 // any other.
 func (c *demoCmd) Run(ctx context.Context, io streams) error {
 	if c.Duration > 0 {
+		// No deadline, which would travel with the calls to the worker.
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Duration)
+		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
+		defer time.AfterFunc(c.Duration, cancel).Stop()
 	}
 	wanted := []string{c.RTSPAddress, c.GRPCAddress, c.HTTPAddress}
 	settings := config.Worker{GRPCAddress: freeAddress(c.GRPCAddress), HTTPAddress: freeAddress(c.HTTPAddress), LogLevel: "warn"}

@@ -27,9 +27,12 @@ type frames = grpc.BidiStreamingClient[frameportv1.WatchFramesRequest, frameport
 // reports once a second.
 func (c *watchCmd) Run(ctx context.Context, io streams) error {
 	if c.Duration > 0 {
+		// Not a deadline: that would travel with the call, and the worker's end of
+		// it could arrive before ours.
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Duration)
+		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
+		defer time.AfterFunc(c.Duration, cancel).Stop()
 	}
 	err := c.open(ctx, func(ctx context.Context, cl *client) error { return c.receive(ctx, cl, io) })
 	if ctx.Err() != nil {
