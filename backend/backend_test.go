@@ -23,7 +23,11 @@ func TestHostBackend(t *testing.T) {
 		t.Errorf("choice: %+v", b.Choice)
 	}
 	for _, codec := range backend.Codecs() {
-		d, info, err := b.ForCamera(decoder.Config{Format: media.Format{Codec: codec}, Account: account}, config.BackendAuto)
+		var info camera.BackendInfo
+		d, err := b.ForCamera(camera.DecoderRequest{
+			Config: decoder.Config{Format: media.Format{Codec: codec}, Account: account},
+			Chosen: func(i camera.BackendInfo) { info = i },
+		})
 		if err != nil || info.Name != "CPU" {
 			t.Fatalf("%v: %v, %+v", codec, err, info)
 		}
@@ -59,7 +63,8 @@ func TestWhatThisMachineLacksIsRefused(t *testing.T) {
 	if err := b.Admit(config.Camera{Backend: config.BackendCPU}); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := b.ForCamera(decoder.Config{Format: media.Format{Codec: media.CodecH264}}, config.BackendCUDA); !errors.Is(err, decoder.ErrUnsupported) {
+	asked := camera.DecoderRequest{Config: decoder.Config{Format: media.Format{Codec: media.CodecH264}}, Backend: config.BackendCUDA}
+	if _, err := b.ForCamera(asked); !errors.Is(err, decoder.ErrUnsupported) {
 		t.Errorf("decoder: got %v, want ErrUnsupported", err)
 	}
 }

@@ -10,14 +10,13 @@ import (
 
 // ForCamera is the decoder constructor that cameras get: it honours what a
 // camera's specification asks for and says what it got instead.
-func (b *Backend) ForCamera(cfg decoder.Config, kind config.BackendKind) (decoder.Decoder, camera.BackendInfo, error) {
-	info := camera.BackendInfo{Name: b.Choice.Kind.String()}
-	if err := b.Admit(config.Camera{Backend: kind}); err != nil {
+func (b *Backend) ForCamera(r camera.DecoderRequest) (decoder.Decoder, error) {
+	if err := b.Admit(config.Camera{Backend: r.Backend, Device: r.Device}); err != nil {
 		// Restored and declared cameras were not asked about.
-		return nil, info, fmt.Errorf("%w: %w", decoder.ErrUnsupported, err)
+		return nil, fmt.Errorf("%w: %w", decoder.ErrUnsupported, err)
 	}
-	d, err := b.NewDecoder(cfg)
-	return d, info, err
+	r.Chosen(camera.BackendInfo{Name: b.Choice.Kind.String()})
+	return b.NewDecoder(r.Config)
 }
 
 // Admit says why a camera can't be decoded as its specification asks, with an

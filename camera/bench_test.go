@@ -50,8 +50,8 @@ func idleCamera(tb testing.TB, mode config.DecodeMode) *camera {
 	var n notifier
 	c := newCamera("bench", spec, nil, time.Now(), slog.New(slog.DiscardHandler), &frame.Account{}, tools{
 		newSource: func(config.Camera, *slog.Logger) (Source, error) { return idleSource{}, nil },
-		newDecoder: func(cfg decoder.Config, _ config.BackendKind) (decoder.Decoder, BackendInfo, error) {
-			return &plainDecoder{frame.NewPool(8, cfg.Account), cfg}, BackendInfo{}, nil
+		newDecoder: func(r DecoderRequest) (decoder.Decoder, error) {
+			return &plainDecoder{frame.NewPool(8, r.Account), r.Config}, nil
 		},
 		buffers: &buffers{}, changed: n.changed, decoded: func(time.Duration) {},
 	})

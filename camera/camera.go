@@ -188,16 +188,17 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 
 // create makes a decoder for p and notes what it is.
 func (c *camera) create(p *pipeline, cfg decoder.Config, pol *policy) (decoder.Decoder, error) {
-	dec, info, err := c.tools.newDecoder(cfg, pol.backend)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pipe.Load() == p {
-		c.backend = info
-	}
-	return dec, nil
+	cfg.Camera, cfg.Frames = c.id, pol.frames
+	return c.tools.newDecoder(DecoderRequest{
+		Config: cfg, Backend: pol.backend, Device: pol.device,
+		Chosen: func(info BackendInfo) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.pipe.Load() == p {
+				c.backend = info
+			}
+		},
+	})
 }
 
 // refuse notes that f can't be decoded; the next unit ends the attempt with it.

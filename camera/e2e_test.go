@@ -52,12 +52,9 @@ func newSite(t *testing.T) *site {
 				Logger: log, Logins: logins, Dials: dials,
 			})
 		},
-		NewDecoder: func(cfg decoder.Config, _ config.BackendKind) (decoder.Decoder, camera.BackendInfo, error) {
-			d, err := avcodec.New(cfg)
-			if err != nil {
-				return nil, camera.BackendInfo{}, err
-			}
-			return d, camera.BackendInfo{Name: "CPU"}, nil
+		NewDecoder: func(r camera.DecoderRequest) (decoder.Decoder, error) {
+			r.Chosen(camera.BackendInfo{Name: "CPU"})
+			return avcodec.New(r.Config)
 		},
 		Account: s.account,
 	})

@@ -301,13 +301,14 @@ func (w *world) newSource(c config.Camera, _ *slog.Logger) (Source, error) {
 	return s, nil
 }
 
-func (w *world) newDecoder(cfg decoder.Config, _ config.BackendKind) (decoder.Decoder, BackendInfo, error) {
+func (w *world) newDecoder(r DecoderRequest) (decoder.Decoder, error) {
 	if err := w.createErr.Load(); err != nil {
-		return nil, BackendInfo{}, *err
+		return nil, *err
 	}
 	w.made.Add(1)
 	w.decoders.Add(1)
-	return &fakeDecoder{world: w, cfg: cfg, pool: frame.NewPool(2, cfg.Account), first: true}, BackendInfo{Name: "CPU"}, nil
+	r.Chosen(BackendInfo{Name: "CPU"})
+	return &fakeDecoder{world: w, cfg: r.Config, pool: frame.NewPool(2, r.Account), first: true}, nil
 }
 
 func (w *world) source(url string) *fakeSource {

@@ -51,6 +51,7 @@ type pipeline struct {
 	dec      decoder.Decoder
 	format   *media.Format // that dec was made for
 	output   decoder.Output
+	frames   int // that dec was made for
 	skipping bool
 	waiting  bool // for a random-access unit, after damage
 	idle     struct {
@@ -150,6 +151,9 @@ func (p *pipeline) ready(pol *policy, u *unit, now time.Time) (bool, error) {
 			p.discard()
 		}
 	}
+	if p.dec != nil && p.frames < pol.frames && u.RandomAccess {
+		p.discard() // it may have too few surfaces for the ring
+	}
 	if (p.dec == nil || p.waiting) && !u.RandomAccess {
 		return false, nil
 	}
@@ -165,6 +169,7 @@ func (p *pipeline) ready(pol *policy, u *unit, now time.Time) (bool, error) {
 			return false, err
 		}
 		p.dec, p.format, p.output, p.skipping = dec, u.Format, pol.output, false
+		p.frames = pol.frames
 	}
 	p.waiting = false
 	if skip := pol.mode == config.DecodeSkipNonReference; skip != p.skipping {

@@ -16,6 +16,7 @@ type policy struct {
 	output   decoder.Output
 	backend  config.BackendKind
 	device   string
+	frames   int // that the ring keeps
 }
 
 func policyOf(c config.Camera) *policy {
@@ -26,6 +27,7 @@ func policyOf(c config.Camera) *policy {
 		},
 		backend: c.Backend,
 		device:  c.Device,
+		frames:  ringSize(c),
 	}
 	if c.Decode.MaxFPS > 0 {
 		p.interval = time.Duration(float64(time.Second) / c.Decode.MaxFPS)

@@ -27,7 +27,17 @@ type BackendInfo struct {
 	Reason string // why it is not what the specification prefers; empty = it is
 }
 
+// DecoderRequest is what a camera wants decoded, and how its specification wants it.
+type DecoderRequest struct {
+	decoder.Config
+	Backend config.BackendKind
+	Device  string // UUID or index; empty = any
+	// Chosen is told what decodes: before NewDecoder returns, and again when another
+	// decoder takes over within Decode.
+	Chosen func(BackendInfo)
+}
+
 // NewDecoder makes a decoder of the kind that the specification asks for. An error
 // that wraps decoder.ErrUnsupported or decoder.ErrTooLarge refuses the stream; any
 // other is tried again later. The decode goroutine of the camera calls it.
-type NewDecoder func(decoder.Config, config.BackendKind) (decoder.Decoder, BackendInfo, error)
+type NewDecoder func(DecoderRequest) (decoder.Decoder, error)

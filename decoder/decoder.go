@@ -35,8 +35,9 @@ type Skipper interface {
 	SkipNonReference(on bool)
 }
 
-// Resizer is the optional ability to change the output while decoding. It takes
-// effect with the next picture.
+// Resizer is the optional ability to change the output while decoding. It may be
+// called between any two Decode calls. It takes effect with the next picture, or
+// with the next random-access unit where the hardware can't change before that.
 type Resizer interface {
 	SetOutput(Output)
 }
@@ -64,6 +65,11 @@ type Config struct {
 	Format media.Format
 	Output Output
 	Limits Limits
+	// Camera is whom device memory is booked for and who waits in turn for a device.
+	Camera string
+	// Frames is how many frames the caller keeps at a time, for decoders that make
+	// frames in a fixed number of surfaces. 0 = the decoder's default.
+	Frames int
 	// Select is asked for every decoded picture before any pixel work, on the
 	// goroutine that called Decode; false drops the picture. Nil selects all.
 	Select func(pts time.Duration) bool
@@ -79,6 +85,9 @@ var (
 	ErrUnsupported = errors.New("unsupported stream")
 	// ErrTooLarge: the coded picture is beyond the limits.
 	ErrTooLarge = errors.New("picture too large")
+	// ErrExhausted: there is no room for this decoder now, for example no device
+	// memory; later there may be. The decoder is unusable.
+	ErrExhausted = errors.New("no room for another decoder now")
 	// ErrClosed: the decoder has been closed.
 	ErrClosed = errors.New("decoder closed")
 )

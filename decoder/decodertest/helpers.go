@@ -93,8 +93,8 @@ func account(t testing.TB) *frame.Account {
 	t.Helper()
 	a := new(frame.Account)
 	t.Cleanup(func() {
-		if a.Frames() != 0 || a.Bytes() != 0 {
-			t.Errorf("%d frames and %d bytes are still live at the end", a.Frames(), a.Bytes())
+		if a.Frames() != 0 || a.Bytes()+a.DeviceBytes() != 0 {
+			t.Errorf("%d frames and %d bytes are still live at the end", a.Frames(), a.Bytes()+a.DeviceBytes())
 		}
 	})
 	return a

@@ -85,7 +85,7 @@ func testFramesOutliveDecoder(t *testing.T, s Subject) {
 		if got := a.Frames(); got != int64(len(kept)) {
 			t.Errorf("%s: the account shows %d frames, %d are held", name, got, len(kept))
 		}
-		if a.Bytes() == 0 {
+		if a.Bytes()+a.DeviceBytes() == 0 {
 			t.Errorf("%s: the account shows no bytes", name)
 		}
 		if err := d.Close(); err != nil {

@@ -42,8 +42,8 @@ func testTooLarge(t *testing.T, s Subject) {
 				}
 				err := d.Decode(t.Context(), au, func(*frame.Frame) error { return nil })
 				wantTooLarge(t, err, side)
-				if a.Bytes() != 0 {
-					t.Errorf("%d bytes were allocated", a.Bytes())
+				if a.Bytes()+a.DeviceBytes() != 0 {
+					t.Errorf("%d bytes were allocated", a.Bytes()+a.DeviceBytes())
 				}
 				if sps == nil {
 					return

@@ -87,7 +87,7 @@ func New(device *gpu.Device, c Config) (*Ring, error) {
 		device: device, account: c.Account, memory: memory, config: c,
 		pitch: pitch, lumaRows: rows, slots: make([]Slot, c.Slots), free: make([]*Slot, 0, c.Slots),
 	}
-	r.account.Book(0, memory.Size())
+	r.account.BookDevice(memory.Size())
 	for i := range r.slots {
 		s := &r.slots[i]
 		s.ring, s.offset = r, int64(i)*int64(pitch)*int64(rows)*3/2
@@ -193,6 +193,6 @@ func (r *Ring) destroy() error {
 	}
 	size := r.memory.Size()
 	errs = append(errs, r.memory.Close())
-	r.account.Book(0, -size)
+	r.account.BookDevice(-size)
 	return errors.Join(errs...)
 }

@@ -64,8 +64,8 @@ func TestLayout(t *testing.T) {
 		if booked.Bytes != c.Bytes() || booked.Bytes%gpu.Granularity != 0 || booked.Objects != 1+c.Slots {
 			t.Errorf("%dx%d: %+v is booked, want %d bytes and %d objects", c.Width, c.Height, booked, c.Bytes(), 1+c.Slots)
 		}
-		if account.Bytes() != booked.Bytes {
-			t.Errorf("the account shows %d bytes, want %d", account.Bytes(), booked.Bytes)
+		if account.DeviceBytes() != booked.Bytes {
+			t.Errorf("the account shows %d bytes, want %d", account.DeviceBytes(), booked.Bytes)
 		}
 		var held []*surface.Slot
 		end := r.Memory().Address()
@@ -163,12 +163,12 @@ func TestRetire(t *testing.T) {
 		t.Errorf("a slot of a retired ring: %v, want ErrClosed", err)
 	}
 	frames[0].Release()
-	if sim.Live("memory") != 1 || account.Bytes() == 0 {
-		t.Errorf("%d allocations and %d bytes with a live frame", sim.Live("memory"), account.Bytes())
+	if sim.Live("memory") != 1 || account.DeviceBytes() == 0 {
+		t.Errorf("%d allocations and %d bytes with a live frame", sim.Live("memory"), account.DeviceBytes())
 	}
 	frames[1].Release()
-	if sim.Live("memory") != 0 || sim.Live("event") != 0 || account.Bytes() != 0 {
-		t.Errorf("%d allocations, %d events, %d bytes after the last frame", sim.Live("memory"), sim.Live("event"), account.Bytes())
+	if sim.Live("memory") != 0 || sim.Live("event") != 0 || account.DeviceBytes() != 0 {
+		t.Errorf("%d allocations, %d events, %d bytes after the last frame", sim.Live("memory"), sim.Live("event"), account.DeviceBytes())
 	}
 	if err := r.Close(); err != nil {
 		t.Errorf("Close of what is gone: %v", err)
@@ -186,7 +186,7 @@ func TestOutOfMemory(t *testing.T) {
 		if _, err := surface.New(device, surface.Config{Width: 64, Height: 64, Slots: 4, Owner: "door", Account: account}); !errors.Is(err, gpu.ErrOutOfMemory) {
 			t.Errorf("%s: %v, want ErrOutOfMemory", fault, err)
 		}
-		if sim.Live("memory") != 0 || sim.Live("event") != 0 || account.Bytes() != 0 || len(device.Ledger().Snapshot().ByOwner["door"]) != 0 {
+		if sim.Live("memory") != 0 || sim.Live("event") != 0 || account.DeviceBytes() != 0 || len(device.Ledger().Snapshot().ByOwner["door"]) != 0 {
 			t.Errorf("%s: something is left: %v", fault, device.Ledger().Zero())
 		}
 	}
