@@ -14,17 +14,17 @@ import (
 	"github.com/frameport/frameport/media"
 )
 
-// DefaultSlots is a ring of four frames, one in the works and one with a reader.
-const DefaultSlots = 6
+const (
+	// defaultFrames is how many frames the caller keeps when it does not say.
+	defaultFrames = 4
+	// spareSlots are for the frame in the works and one with a reader that is
+	// slower than the ring.
+	spareSlots = 2
+)
 
 // Options are what a decoder on a GPU needs beyond [decoder.Config].
 type Options struct {
 	Device *gpu.Device
-	// Camera is who the memory is booked for, and who waits at the device's gate.
-	Camera string
-	// Slots is how many frames the ring has room for; 0 is DefaultSlots. See
-	// package surface.
-	Slots int
 	// Kernels round pictures of more than 8 bits. Nil: the engine makes 8 bits of
 	// them itself, where it can; how it rounds is not documented.
 	Kernels *kernels.Set
@@ -56,18 +56,21 @@ var (
 	_ decoder.Skipper = (*Decoder)(nil)
 )
 
-// New makes a decoder. It takes no device memory before the first access unit.
+// New makes a decoder for cfg.Camera, which must be named: its memory is booked for
+// that. Its ring has room for cfg.Frames frames, 4 when that is 0, and two more. It
+// takes no device memory before the first access unit.
 // Zero limits mean [decoder.DefaultLimits]. The error wraps
 // [decoder.ErrUnsupported] when this device does not decode the codec.
 func New(cfg decoder.Config, o Options) (*Decoder, error) {
 	if cfg.Limits == (decoder.Limits{}) {
 		cfg.Limits = decoder.DefaultLimits()
 	}
-	if o.Slots == 0 {
-		o.Slots = DefaultSlots
+	if cfg.Frames == 0 {
+		cfg.Frames = defaultFrames
 	}
-	if o.Device == nil || o.Camera == "" {
-		return nil, errors.New("nvdec: a device and a camera are needed")
+	if o.Device == nil || cfg.Camera == "" || cfg.Frames < 0 {
+		return nil, fmt.Errorf("nvdec: needs a device, a camera and how many frames it keeps; has %v, %q and %d",
+			o.Device != nil, cfg.Camera, cfg.Frames)
 	}
 	codec, ok := cudaCodec(cfg.Format.Codec)
 	if !ok {
@@ -198,7 +201,7 @@ func (d *Decoder) end(ctx context.Context, emit func(*frame.Frame) error) error 
 }
 
 func (d *Decoder) gate(ctx context.Context) (release func(), err error) {
-	return d.device.Gate().Acquire(ctx, d.options.Camera)
+	return d.device.Gate().Acquire(ctx, d.cfg.Camera)
 }
 
 // SkipNonReference implements [decoder.Skipper]. The unit's own mark is trusted.

@@ -73,7 +73,7 @@ func open(t *testing.T) (*gputest.Sim, nvdec.Options) {
 			t.Error(err)
 		}
 	})
-	return sim, nvdec.Options{Device: device, Camera: "door", Slots: 16, Kernels: set}
+	return sim, nvdec.Options{Device: device, Kernels: set}
 }
 
 // refused lists the clips that an engine of the Hopper generation does not decode.
@@ -96,6 +96,7 @@ func TestDecoder(t *testing.T) {
 	_, options := open(t)
 	decodertest.Run(t, decodertest.Subject{
 		New: func(cfg decoder.Config) (decoder.Decoder, error) {
+			cfg.Camera, cfg.Frames = "door", 14 // the suite keeps 12 at a time
 			d, err := nvdec.New(cfg, options)
 			if err != nil {
 				return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/frameport/frameport/decoder/nvdec"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/gpu/surface"
 	"github.com/frameport/frameport/internal/testvideo"
 	"github.com/frameport/frameport/media"
 )
@@ -28,7 +29,7 @@ func load(t *testing.T, name string) (*testvideo.Clip, decoder.Config) {
 			f.Parameters = append(append(f.Parameters, 0, 0, 0, 1), nal...)
 		}
 	}
-	return c, decoder.Config{Format: f}
+	return c, decoder.Config{Format: f, Camera: "door"}
 }
 
 func unit(c *testvideo.Clip, i int) *media.AccessUnit {
@@ -156,12 +157,44 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
+// TestNew: without a device, an owner for its memory or a size for its ring there
+// is no decoder; the ring has room for the caller's frames and two more.
+func TestNew(t *testing.T) {
+	_, options := open(t)
+	c, good := load(t, "h264_crop")
+	for _, spoil := range []func(*decoder.Config, *nvdec.Options){
+		func(cfg *decoder.Config, _ *nvdec.Options) { cfg.Camera = "" },
+		func(cfg *decoder.Config, _ *nvdec.Options) { cfg.Frames = -1 },
+		func(_ *decoder.Config, o *nvdec.Options) { o.Device = nil },
+	} {
+		cfg, o := good, options
+		spoil(&cfg, &o)
+		if _, err := nvdec.New(cfg, o); err == nil {
+			t.Errorf("%+v with %+v was accepted", cfg, o)
+		}
+	}
+	for frames, slots := range map[int]int{0: 6, 1: 3, 9: 11} {
+		cfg := good
+		cfg.Frames = frames
+		d := newDecoder(t, cfg, options)
+		err := d.Decode(t.Context(), unit(c, 0), func(f *frame.Frame) error {
+			if slot, ok := surface.Of(f); !ok || slot.Ring().Config().Slots != slots {
+				t.Errorf("%d frames: a ring %+v, want %d slots", frames, slot.Ring().Config(), slots)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestHeldSlots: readers that hold everything cost pictures, not time, and the
 // stream goes on when they let go.
 func TestHeldSlots(t *testing.T) {
 	_, options := open(t)
-	options.Slots = 3
 	c, cfg := load(t, "h264_720p")
+	cfg.Frames = 1 // and two slots more
 	d := newDecoder(t, cfg, options)
 	var kept []*frame.Frame
 	for i := range 8 {
@@ -239,7 +272,7 @@ func TestFaults(t *testing.T) {
 		{"cuvidCreateDecoder:1:801", decoder.ErrUnsupported},
 		{"cuStreamCreate:1:2", gpu.ErrOutOfMemory},
 		{"cuMemAlloc:1:2", gpu.ErrOutOfMemory},
-		{"cuEventCreate:7:2", gpu.ErrOutOfMemory},
+		{"cuEventCreate:6:2", gpu.ErrOutOfMemory},
 		{"cuvidDecodePicture:1:1", decoder.ErrCorrupt},
 		{"cuvidMapVideoFrame64:1:205", nil}, // any error
 		{"cuMemcpy2DAsync:2:1", nil},
@@ -399,15 +432,14 @@ func TestManyCameras(t *testing.T) {
 	c, cfg := load(t, "h264_crop")
 	var cameras sync.WaitGroup
 	for i := range 8 {
-		o := options
-		o.Camera = fmt.Sprintf("camera%d", i)
-		d := newDecoder(t, cfg, o)
+		cfg.Camera = fmt.Sprintf("camera%d", i)
+		d := newDecoder(t, cfg, options)
 		cameras.Go(func() {
 			next := 0
 			emit := func(f *frame.Frame) error {
 				_, number, err := testvideo.ReadBarcodeLuma(download(t, f), f.Width, f.Height, f.Width)
 				if number != next || err != nil {
-					t.Errorf("%s shows %d (%v), want %d", o.Camera, number, err, next)
+					t.Errorf("camera%d shows %d (%v), want %d", i, number, err, next)
 				}
 				next++
 				return nil
@@ -419,7 +451,7 @@ func TestManyCameras(t *testing.T) {
 				}
 			}
 			if next != len(c.Units) {
-				t.Errorf("%s: %d frames, want %d", o.Camera, next, len(c.Units))
+				t.Errorf("camera%d: %d frames, want %d", i, next, len(c.Units))
 			}
 		})
 	}

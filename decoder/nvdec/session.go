@@ -136,7 +136,7 @@ func same(a, b *setup) bool {
 // create makes a session, or leaves nothing behind.
 func (d *Decoder) create(ctx context.Context, s *setup) error {
 	ring := d.ringConfig(s)
-	reservation, err := d.device.Admission().Reserve(s.estimate(ring), d.options.Camera)
+	reservation, err := d.device.Admission().Reserve(s.estimate(ring), d.cfg.Camera)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (d *Decoder) create(ctx context.Context, s *setup) error {
 
 // createDecoder makes the stream and the decoder, and books what they take.
 func (d *Decoder) createDecoder(ctx context.Context, s *setup) (err error) {
-	use := gpu.Use{Purpose: gpu.PurposeDecoder, Owner: d.options.Camera}
+	use := gpu.Use{Purpose: gpu.PurposeDecoder, Owner: d.cfg.Camera}
 	d.session.booking, err = d.device.Measure(ctx, use, 1, func() error {
 		release, err := d.gate(ctx)
 		if err != nil {

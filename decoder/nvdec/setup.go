@@ -98,8 +98,8 @@ func (d *Decoder) capabilities(f format) (caps, error) {
 // ring is what the frames of such a session need.
 func (d *Decoder) ringConfig(s *setup) surface.Config {
 	return surface.Config{
-		Width: s.targetWidth, Height: s.targetHeight, Slots: d.options.Slots,
-		Owner: d.options.Camera, Account: d.cfg.Account,
+		Width: s.targetWidth, Height: s.targetHeight, Slots: d.cfg.Frames + spareSlots,
+		Owner: d.cfg.Camera, Account: d.cfg.Account,
 	}
 }
 

@@ -26,7 +26,8 @@ func TestColors(t *testing.T) {
 	defer set.Close()
 	jpegtest.RunColors(t, jpegtest.Pipeline{
 		NewDecoder: func(cfg decoder.Config) (decoder.Decoder, error) {
-			return nvdec.New(cfg, nvdec.Options{Device: dev, Camera: "test", Kernels: set})
+			cfg.Camera = "test"
+			return nvdec.New(cfg, nvdec.Options{Device: dev, Kernels: set})
 		},
 		NewConverter: func() (convert.Converter, error) {
 			return gpuconv.New(gpuconv.Config{Device: dev, Kernels: set})
