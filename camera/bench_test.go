@@ -54,6 +54,7 @@ func idleCamera(tb testing.TB, mode config.DecodeMode) *camera {
 			return &plainDecoder{frame.NewPool(8, r.Account), r.Config}, nil
 		},
 		buffers: &buffers{}, changed: n.changed, decoded: func(time.Duration) {},
+		deviceMemory: func(string) DeviceMemory { return DeviceMemory{} },
 	})
 	tb.Cleanup(func() { c.finish(ErrRemoved) })
 	c.intake.attempt()

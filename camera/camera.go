@@ -21,12 +21,13 @@ var errRespecified = errors.New("specification changed")
 
 // tools are what every camera of a manager is built with.
 type tools struct {
-	newSource  func(config.Camera, *slog.Logger) (Source, error)
-	newDecoder NewDecoder
-	newRetry   func() retrier
-	decoded    func(time.Duration)
-	buffers    *buffers
-	changed    func() uint64
+	newSource    func(config.Camera, *slog.Logger) (Source, error)
+	newDecoder   NewDecoder
+	newRetry     func() retrier
+	decoded      func(time.Duration)
+	deviceMemory func(id string) DeviceMemory
+	buffers      *buffers
+	changed      func() uint64
 }
 
 // camera is one camera's life. Its methods may be called from any goroutine.
@@ -66,6 +67,7 @@ type camera struct {
 	earlier  sourceTotals // of the sources before
 	format   *media.Format
 	backend  BackendInfo
+	release  func() // gives back the room that was found for spec
 }
 
 // refusal is a format that can't be decoded, and why.
@@ -91,7 +93,7 @@ func newCamera(id string, spec config.Camera, invalid error, added time.Time, lo
 		id: id, added: added, log: log.With("camera", id), tools: t,
 		ring: frame.NewRing(ringSize(spec)), account: account.Sub(),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		spec: spec, invalid: invalid,
+		spec: spec, invalid: invalid, release: func() {},
 	}
 	c.health = newHealth(c.log, t.changed)
 	c.policy.Store(policyOf(spec))
@@ -114,10 +116,13 @@ func ringSize(spec config.Camera) int {
 	return spec.Frame.RingSize
 }
 
-// apply puts a specification in force.
-func (c *camera) apply(spec config.Camera) {
+// apply puts a specification in force; release gives back the room that was found
+// for it.
+func (c *camera) apply(spec config.Camera, release func()) {
 	c.mu.Lock()
 	old := c.spec
+	leave := c.release
+	c.release = release
 	reconnect := c.invalid != nil || !old.SameConnection(spec)
 	c.spec, c.invalid = spec, nil
 	before, p := c.policy.Load(), policyOf(spec)
@@ -132,6 +137,7 @@ func (c *camera) apply(spec config.Camera) {
 		c.retireLocked()
 	}
 	c.mu.Unlock()
+	leave()
 	c.ring.Resize(ringSize(spec))
 	c.refusal.Store(nil)
 	c.health.touch()

@@ -14,7 +14,7 @@ import (
 
 // Add adds a camera and returns at once; connecting goes on behind. Adding it again
 // with an equal specification returns the existing one. Errors: [*config.Problems],
-// [ErrExists], [ErrTooMany], [ErrBackend], [ErrNotSaved], [ErrStopping].
+// [ErrExists], [ErrTooMany], [ErrBackend], [ErrNoRoom], [ErrNotSaved], [ErrStopping].
 func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snapshot, error) {
 	spec, err := prepare(id, spec)
 	if err != nil {
@@ -36,7 +36,8 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 	case count >= m.cfg.MaxCameras:
 		return Snapshot{}, fmt.Errorf("%w: %d are allowed; remove one, or raise the limit", ErrTooMany, m.cfg.MaxCameras)
 	}
-	if err := m.cfg.Admit(spec); err != nil {
+	release, err := m.cfg.Admit(id, spec)
+	if err != nil {
 		return Snapshot{}, err
 	}
 	added := time.Now()
@@ -44,11 +45,12 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 		r[id] = config.Record{ID: id, Spec: spec, Added: added}
 	})
 	if err != nil {
+		release()
 		return Snapshot{}, err
 	}
 	m.mu.Lock()
 	delete(m.removed, id)
-	c := m.addLocked(id, spec, nil, added, true)
+	c := m.addLocked(id, spec, nil, added, true, release)
 	m.mu.Unlock()
 	m.notifier.changed()
 	return c.snapshot(), nil
@@ -83,19 +85,21 @@ func (m *Manager) Update(ctx context.Context, id string, change func(config.Came
 	if spec.Equal(old) && invalid == nil {
 		return e.camera.snapshot(), nil
 	}
-	if err := m.cfg.Admit(spec); err != nil {
+	release, err := m.cfg.Admit(id, spec)
+	if err != nil {
 		return Snapshot{}, err
 	}
 	err = m.save(ctx, func(r map[string]config.Record) {
 		r[id] = config.Record{ID: id, Spec: spec, Added: e.camera.added}
 	})
 	if err != nil {
+		release()
 		return Snapshot{}, err
 	}
 	m.mu.Lock()
 	e.owned = true
 	m.mu.Unlock()
-	e.camera.apply(spec)
+	e.camera.apply(spec, release)
 	return e.camera.snapshot(), nil
 }
 

@@ -2,6 +2,7 @@ package camera
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -308,18 +309,22 @@ func TestRefusedStreams(t *testing.T) {
 
 // A decoder that can't be made now is tried again.
 func TestDecoderThatComesLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil).run()
-		defer w.stop()
-		err := errors.New("out of device memory")
-		w.createErr.Store(&err)
-		w.add("a", w.script("h", step{units: -1}), nil)
-		after(5 * time.Second)
-		w.expect("a", StateDegraded, fault.Decode)
-		w.createErr.Store(nil)
-		after(40 * time.Second)
-		w.expect("a", StateRunning, fault.None)
-	})
+	for class, err := range map[fault.Class]error{
+		fault.Decode: errors.New("the device is busy"),
+		fault.Limit:  fmt.Errorf("%w: 3 MiB are free", decoder.ErrExhausted),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, nil).run()
+			defer w.stop()
+			w.createErr.Store(&err)
+			w.add("a", w.script("h", step{units: -1}), nil)
+			after(5 * time.Second)
+			w.expect("a", StateDegraded, class)
+			w.createErr.Store(nil)
+			after(40 * time.Second)
+			w.expect("a", StateRunning, fault.None)
+		})
+	}
 }
 
 func TestNetworkDropsReachTheFrames(t *testing.T) {

@@ -14,6 +14,9 @@ var (
 	// ErrBackend: this worker lacks the backend or the device that the specification
 	// asks for.
 	ErrBackend = errors.New("backend not available")
+	// ErrNoRoom: the specification could be served, but not beside the cameras that
+	// are there.
+	ErrNoRoom = errors.New("no room for another camera")
 	// ErrStopping: the worker is shutting down.
 	ErrStopping = errors.New("frameport is stopping")
 	// ErrRemoved: the camera was removed. Rings of removed cameras close with it.

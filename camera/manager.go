@@ -20,9 +20,14 @@ type ManagerConfig struct {
 	// rtsp.DialLimiter) are shared by what it closes over.
 	NewSource  func(config.Camera, *slog.Logger) (Source, error)
 	NewDecoder NewDecoder
-	// Admit says why a specification can't be served by this worker, with an error
-	// that wraps ErrBackend; nil = everything can. Add and Update ask it.
-	Admit func(config.Camera) error
+	// Admit finds room for a camera, or says why this worker can't serve such a
+	// specification, with an error that wraps ErrBackend or ErrNoRoom. release gives
+	// the room back; it is called once, when the camera is gone or another
+	// specification has been admitted for it. Nil = everything is admitted. Restored
+	// and declared cameras are taken without room as well, and may fail to decode.
+	Admit func(id string, spec config.Camera) (release func(), err error)
+	// DeviceMemory says what a camera holds of device memory; nil = nothing.
+	DeviceMemory func(id string) DeviceMemory
 	// Decoded is told how long each access unit took to decode, on the decoding
 	// goroutine; nil = nobody wants to know.
 	Decoded func(time.Duration)
@@ -81,7 +86,10 @@ func NewManager(cfg ManagerConfig) *Manager {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Admit == nil {
-		cfg.Admit = func(config.Camera) error { return nil }
+		cfg.Admit = func(string, config.Camera) (func(), error) { return func() {}, nil }
+	}
+	if cfg.DeviceMemory == nil {
+		cfg.DeviceMemory = func(string) DeviceMemory { return DeviceMemory{} }
 	}
 	if cfg.Decoded == nil {
 		cfg.Decoded = func(time.Duration) {}
@@ -99,7 +107,7 @@ func NewManager(cfg ManagerConfig) *Manager {
 	}
 	m.tools = tools{
 		newSource: cfg.NewSource, newDecoder: cfg.NewDecoder, buffers: &buffers{}, changed: m.notifier.changed,
-		newRetry: func() retrier { return retry.New(nil) }, decoded: cfg.Decoded,
+		newRetry: func() retrier { return retry.New(nil) }, decoded: cfg.Decoded, deviceMemory: cfg.DeviceMemory,
 	}
 	m.restore()
 	return m
@@ -188,9 +196,11 @@ func (m *Manager) Watch(ch chan<- struct{}) (stop func()) { return m.notifier.wa
 // revision of the camera's last change.
 func (m *Manager) Revision() uint64 { return m.notifier.revision.Load() }
 
-// addLocked makes a camera and has Run start it. m.mu is held.
-func (m *Manager) addLocked(id string, spec config.Camera, invalid error, added time.Time, owned bool) *camera {
+// addLocked makes a camera and has Run start it; release gives its room back. m.mu is
+// held.
+func (m *Manager) addLocked(id string, spec config.Camera, invalid error, added time.Time, owned bool, release func()) *camera {
 	c := newCamera(id, spec, invalid, added, m.log, m.cfg.Account, m.tools)
+	c.release = release
 	c.after = m.leaving[id]
 	m.cameras[id] = &entry{camera: c, owned: owned}
 	m.pending = append(m.pending, c)
@@ -240,7 +250,15 @@ func (m *Manager) restoreOne(id string, spec config.Camera, err error, added tim
 	if err != nil {
 		m.log.Error("camera can't be started: update or remove it", "camera", id, "error", err)
 	}
+	release := func() {}
+	if err == nil {
+		if r, aerr := m.cfg.Admit(id, spec); aerr == nil {
+			release = r
+		} else {
+			m.log.Warn("there is no room for the camera now; it is tried all the same", "camera", id, "error", aerr)
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.addLocked(id, spec, err, added, owned)
+	m.addLocked(id, spec, err, added, owned, release)
 }

@@ -24,7 +24,7 @@ func (c *camera) snapshot() Snapshot {
 	s.DecodedFPS, _ = c.frames.rates(now)
 	s.GOP.Frames, s.GOP.Duration = c.intake.gop.measured()
 	s.Readers = c.ring.Readers()
-	s.Memory.Host = c.account.Bytes()
+	s.Memory = Memory{Host: c.account.Bytes(), Device: c.tools.deviceMemory(c.id)}
 	if p := c.pipe.Load(); p != nil {
 		s.Memory.Host += int64(p.queue.held())
 	}

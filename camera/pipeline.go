@@ -215,6 +215,9 @@ func (p *pipeline) failed(ctx context.Context, u *unit, err error) {
 	case errors.Is(err, decoder.ErrUnsupported):
 		p.discard()
 		p.refuse(u.Format, fault.New(fault.Unsupported, "decode", err))
+	case errors.Is(err, decoder.ErrExhausted):
+		p.totals.decode.Add(1)
+		p.failAs(fault.Limit, err)
 	case errors.Is(err, decoder.ErrCorrupt):
 		p.totals.decode.Add(1)
 		p.waiting = true
@@ -226,11 +229,13 @@ func (p *pipeline) failed(ctx context.Context, u *unit, err error) {
 }
 
 // fail gives the decoder up and says when to try another.
-func (p *pipeline) fail(err error) {
+func (p *pipeline) fail(err error) { p.failAs(fault.Decode, err) }
+
+func (p *pipeline) failAs(class fault.Class, err error) {
 	p.discard()
 	p.retry.wait = min(max(2*p.retry.wait, minRecreate), maxRecreate)
 	p.retry.at = time.Now().Add(p.retry.wait)
-	p.health.degraded(p.publisher.epoch, fault.New(fault.Decode, "decode", err))
+	p.health.degraded(p.publisher.epoch, fault.New(class, "decode", err))
 }
 
 // watch is the watchdog on decoded frames.

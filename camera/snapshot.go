@@ -80,8 +80,13 @@ type Counters struct {
 
 // Memory is what a camera holds now, in bytes.
 type Memory struct {
-	DeviceDecoder int64
-	DeviceRing    int64
-	DeviceOther   int64
-	Host          int64 // frames and their pool, and queued access units
+	Device DeviceMemory
+	Host   int64 // frames and their pool, and queued access units
+}
+
+// DeviceMemory is what a camera holds of a GPU's memory now, in bytes.
+type DeviceMemory struct {
+	Decoder int64 // decoding session with its surfaces, as measured when it was made
+	Ring    int64 // frames
+	Other   int64
 }

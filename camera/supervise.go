@@ -78,6 +78,11 @@ func (c *camera) finish(cause error) {
 	c.mu.Unlock()
 	c.decoders.Wait()
 	c.ring.Close(cause)
+	c.mu.Lock()
+	release := c.release
+	c.release = func() {}
+	c.mu.Unlock()
+	release()
 	c.health.stopped(cause.Error())
 }
 

@@ -2,13 +2,16 @@ package gpu
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
 // Admission decides whether another camera fits on a device, before anything is
 // made for it. An admitted camera holds a Reservation as long as it uses the
 // device; what it is promised counts until it is booked in the ledger, so that
-// many cameras that start at once do not all see the same free memory.
+// many cameras that start at once do not all see the same free memory. Several
+// reservations of one camera are about the same memory, first guessed and then
+// known: the largest counts.
 type Admission struct {
 	ledger  *Ledger
 	free    func() (int64, error)
@@ -16,14 +19,14 @@ type Admission struct {
 	reserve int64
 
 	mu       sync.Mutex
-	promised map[string]int64 // by owner: sum of the live reservations
+	promised map[string][]int64 // by owner: the live reservations
 }
 
 // NewAdmission returns an Admission for the device that ledger accounts for. A
 // budget of 0 is no limit but the device's own. reserve bytes are always left free.
 // free asks the driver.
 func NewAdmission(ledger *Ledger, budget, reserve int64, free func() (int64, error)) *Admission {
-	return &Admission{ledger: ledger, free: free, budget: budget, reserve: reserve, promised: make(map[string]int64)}
+	return &Admission{ledger: ledger, free: free, budget: budget, reserve: reserve, promised: make(map[string][]int64)}
 }
 
 // Reserve admits a camera that will need about estimate bytes, or returns an
@@ -38,22 +41,25 @@ func (a *Admission) Reserve(estimate int64, owner string) (*Reservation, error) 
 	if err != nil {
 		return nil, err
 	}
-	used, outstanding := a.sums()
+	used, outstanding := a.sums(owner)
 	if a.budget > 0 && used+outstanding+estimate > a.budget || outstanding+estimate+a.reserve > free {
 		return nil, &AdmissionError{
 			Owner: owner, Estimate: estimate, Budget: a.budget, Reserve: a.reserve,
 			Used: used, Promised: outstanding, Free: free,
 		}
 	}
-	a.promised[owner] += estimate
+	a.promised[owner] = append(a.promised[owner], estimate)
 	return &Reservation{admission: a, owner: owner, bytes: estimate}, nil
 }
 
-// sums returns what is booked, and what has been promised and is not booked yet.
-func (a *Admission) sums() (used, outstanding int64) {
+// sums returns what is booked, and what has been promised to others than except and
+// is not booked yet.
+func (a *Admission) sums(except string) (used, outstanding int64) {
 	booked, used := a.ledger.owned()
 	for owner, promised := range a.promised {
-		outstanding += max(0, promised-booked[owner])
+		if owner != except {
+			outstanding += max(0, slices.Max(promised)-booked[owner])
+		}
 	}
 	return used, outstanding
 }
@@ -70,7 +76,7 @@ type AdmissionStats struct {
 func (a *Admission) Stats() AdmissionStats {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	used, outstanding := a.sums()
+	used, outstanding := a.sums("")
 	return AdmissionStats{Budget: a.budget, Reserve: a.reserve, Used: used, Promised: outstanding}
 }
 
@@ -91,9 +97,13 @@ func (r *Reservation) Close() error {
 		a := r.admission
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.promised[r.owner] -= r.bytes; a.promised[r.owner] == 0 {
+		left := a.promised[r.owner]
+		i := slices.Index(left, r.bytes)
+		if left = slices.Delete(left, i, i+1); len(left) == 0 {
 			delete(a.promised, r.owner)
+			return
 		}
+		a.promised[r.owner] = left
 	})
 	return nil
 }

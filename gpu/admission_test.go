@@ -96,6 +96,39 @@ func TestAdmissionPromiseTurnsIntoUse(t *testing.T) {
 	}
 }
 
+// A camera is admitted by a guess before its stream is known, and then by what the
+// stream needs: one camera, one promise.
+func TestAdmissionLargestPromiseOfAnOwnerCounts(t *testing.T) {
+	c := newCard(1000 * mib)
+	a := gpu.NewAdmission(c.ledger, 100*mib, 0, c.free)
+	guess, err := a.Reserve(60*mib, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := a.Reserve(70*mib, "a")
+	if err != nil {
+		t.Fatalf("the guess was counted as well: %v", err)
+	}
+	if s := a.Stats(); s.Promised != 70*mib {
+		t.Errorf("promised %d", s.Promised/mib)
+	}
+	if _, err := a.Reserve(101*mib, "a"); !errors.Is(err, gpu.ErrOutOfMemory) {
+		t.Errorf("got %v", err)
+	}
+	if err := known.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s := a.Stats(); s.Promised != 60*mib {
+		t.Errorf("promised %d once the larger one is back", s.Promised/mib)
+	}
+	if err := guess.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s := a.Stats(); s.Promised != 0 {
+		t.Errorf("promised %d at the end", s.Promised/mib)
+	}
+}
+
 func TestAdmissionFreeMemory(t *testing.T) {
 	c := newCard(1000 * mib)
 	c.others = 700 * mib

@@ -97,6 +97,19 @@ func (l *Ledger) Snapshot() LedgerSnapshot {
 	return s
 }
 
+// Owned is what one owner uses, by purpose. It looks at no other owner.
+func (l *Ledger) Owned(owner string) map[Purpose]Usage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sums := make(map[Purpose]Usage)
+	for p := range purposes {
+		if sum, ok := l.uses[Use{Purpose: p, Owner: owner}]; ok {
+			sums[p] = sum
+		}
+	}
+	return sums
+}
+
 // owned is what each owner uses of the device's memory.
 func (l *Ledger) owned() (byOwner map[string]int64, total int64) {
 	l.mu.Lock()

@@ -37,6 +37,9 @@ func TestLedgerSums(t *testing.T) {
 	if d := cmp.Diff(want, s); d != "" {
 		t.Error(d)
 	}
+	if d := cmp.Diff(want.ByOwner["a"], l.Owned("a")); d != "" {
+		t.Error(d)
+	}
 	if got := s.Owner("a"); got != (gpu.Usage{Bytes: 30, Objects: 3}) {
 		t.Errorf("owner a: %+v", got)
 	}

@@ -95,7 +95,7 @@ func (c *cameraCollector) Collect(ch chan<- prometheus.Metric) {
 			gauge(c.clockOffset, s.Clock.Offset.Seconds())
 		}
 		gauge(c.host, float64(s.Memory.Host))
-		gauge(c.device, float64(s.Memory.DeviceDecoder+s.Memory.DeviceRing+s.Memory.DeviceOther))
+		gauge(c.device, float64(s.Memory.Device.Decoder+s.Memory.Device.Ring+s.Memory.Device.Other))
 
 		n := s.Counters
 		count(c.units, n.AccessUnits)

@@ -43,7 +43,7 @@ func TestMetrics(t *testing.T) {
 			Counters: camera.Counters{
 				AccessUnits: 100, FramesDecoded: 90, FramesPublished: 80, PacketsLost: 7, Reconnects: 2, DroppedQueue: 5,
 			},
-			Memory: camera.Memory{DeviceDecoder: 1, DeviceRing: 2, DeviceOther: 4, Host: 1024},
+			Memory: camera.Memory{Device: camera.DeviceMemory{Decoder: 1, Ring: 2, Other: 4}, Host: 1024},
 		},
 		{ID: "yard"},
 	}

@@ -38,9 +38,9 @@ func status(c camera.Snapshot) *frameportv1.CameraStatus {
 		Device:        c.Device,
 		Readers:       int32(c.Readers),
 		Memory: &frameportv1.CameraMemory{
-			DeviceDecoderBytes: c.Memory.DeviceDecoder,
-			DeviceRingBytes:    c.Memory.DeviceRing,
-			DeviceOtherBytes:   c.Memory.DeviceOther,
+			DeviceDecoderBytes: c.Memory.Device.Decoder,
+			DeviceRingBytes:    c.Memory.Device.Ring,
+			DeviceOtherBytes:   c.Memory.Device.Other,
 			HostBytes:          c.Memory.Host,
 		},
 	}

@@ -222,7 +222,7 @@ func TestCameraStatus(t *testing.T) {
 		Fault: camera.FaultStatus{Class: fault.Auth, Message: "no", Count: 3, First: now, Last: now, NextAttempt: now},
 		GOP:   camera.GOP{Frames: 50, Duration: 2 * time.Second}, Epoch: 4, LastFrameID: frame.ID{Epoch: 4, Sequence: 9}, LastFrame: now,
 		Clock: camera.ClockStatus{Source: media.ClockRTCP, Offset: -time.Second, ErrorBound: time.Millisecond}, Transport: "TCP", Backend: "CPU",
-		Memory: camera.Memory{DeviceDecoder: 1, DeviceRing: 2, DeviceOther: 3, Host: 4},
+		Memory: camera.Memory{Device: camera.DeviceMemory{Decoder: 1, Ring: 2, Other: 3}, Host: 4},
 	}
 	// Give every counter another value and look for all of them on the wire.
 	v := reflect.ValueOf(&s.Counters).Elem()
