@@ -70,6 +70,26 @@ RACE_PACKAGES ?= $$(go list ./... | grep -v -e /internal/e2e -e /cmd/)
 test-race: deps-test gpusim ## Run the tests under the race detector
 	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) $(RACE_PACKAGES)
 
+# The C code under AddressSanitizer with its leak check, and UndefinedBehaviorSanitizer:
+# that of the packages below and of the simulated driver they run on. Go's -asan also
+# checks what Go code reads and writes of C's memory. Not seen: the inside of FFmpeg and
+# libjpeg-turbo, beyond their calls of memcpy and free.
+# Skipped are tests that count Go allocations, which -asan adds to, and one that measures
+# resident memory, which freed blocks stay in for a while; the leak check asks better.
+SANITIZE_PACKAGES ?= ./gpu ./gpu/gpusim ./gpu/gputest ./gpu/kernels/... ./gpu/surface ./internal/dl \
+	./decoder/avcodec ./decoder/nvdec ./convert/hostconv ./convert/gpuconv ./jpeg/turbo ./jpeg/nvjpeg
+SANITIZE_SKIP   := ^(TestLaunchDoesNotAllocate|TestNoAllocation|TestInPlace|TestCloseFreesNativeMemory)$$
+SANITIZE_CFLAGS := -g -O2 -fno-omit-frame-pointer -fsanitize=undefined,float-cast-overflow,bounds-strict -fno-sanitize-recover=all
+# intercept_tls_get_addr: with it, gcc 12's leak check crashes on libraries opened at run time.
+ASAN_SETTINGS   := detect_leaks=1:intercept_tls_get_addr=0:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:max_malloc_fill_size=1073741824
+# Without the cache: it does not know the simulated driver's files nor these settings.
+.PHONY: test-sanitize
+test-sanitize: gpusim-sanitize ## Run the tests of C code under ASan, LSan and UBSan
+	@$(ENV) export CGO_CFLAGS='$(SANITIZE_CFLAGS)' CGO_CXXFLAGS='$(SANITIZE_CFLAGS)' CGO_LDFLAGS=-fsanitize=undefined \
+	  FRAMEPORT_GPU_LIBRARY_PATH='$(CURDIR)/build/gpusim-sanitize' FRAMEPORT_GPUSIM_DIR='$(CURDIR)/build/gpusim-sanitize' \
+	  ASAN_OPTIONS='$(ASAN_SETTINGS)' UBSAN_OPTIONS=print_stacktrace=1; \
+	go test -asan -count=1 -timeout 20m -skip '$(SANITIZE_SKIP)' $(TESTFLAGS) $(SANITIZE_PACKAGES)
+
 .PHONY: test-peers
 test-peers: deps-peers ## Run the tests against GStreamer's RTSP server, go2rtc and VLC
 	@mkdir -p build/peers

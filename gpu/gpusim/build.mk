@@ -10,8 +10,8 @@ CXXFLAGS := -std=c++17 -O2 -g -fPIC -Wall -Wextra -fvisibility=hidden -MMD -MP \
 # The libraries find each other where they are; those of others stay inside.
 LDFLAGS  := -shared -Wl,-z,defs -Wl,-rpath,'$$ORIGIN' -Wl,--exclude-libs,ALL -Wl,-Bsymbolic-functions
 ifneq ($(SANITIZE),)
-SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
-CXXFLAGS += $(SANFLAGS)
+SANFLAGS := -fsanitize=address,undefined,float-cast-overflow,bounds-strict -fno-sanitize-recover=all
+CXXFLAGS += $(SANFLAGS) -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
 LDFLAGS  += $(SANFLAGS)
 endif
 
@@ -22,7 +22,7 @@ LIBS := $(OUT)/libcuda.so.1 $(OUT)/libnvcuvid.so.1 $(OUT)/libnvjpeg.so.12 $(OUT)
 .PHONY: all
 all: $(LIBS) $(OUT)/simtest
 
-$(OBJ)/%.o: $(SRC)/%.cpp
+$(OBJ)/%.o: $(SRC)/%.cpp $(SRC)/build.mk
 	@mkdir -p $(@D)
 	@$(CXX) $(CXXFLAGS) -c $< -o $@
 

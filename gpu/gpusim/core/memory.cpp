@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <sanitizer/asan_interface.h> // empty macros unless built with ASan
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -39,6 +40,17 @@ struct Memory {
 Memory &memory() {
     static auto *m = new Memory;
     return *m;
+}
+
+// The rest of an allocation's last page is nobody's; only ASan can tell.
+void forbid_tail([[maybe_unused]] void *at, [[maybe_unused]] int64_t bytes, [[maybe_unused]] int64_t mapped) {
+    ASAN_POISON_MEMORY_REGION(static_cast<char *>(at) + bytes, static_cast<size_t>(mapped - bytes));
+}
+
+// The address may come back for something else, so ASan has to forget the tail.
+void unmap(void *at, int64_t mapped) {
+    ASAN_UNPOISON_MEMORY_REGION(at, static_cast<size_t>(mapped));
+    ::munmap(at, static_cast<size_t>(mapped));
 }
 
 int64_t page() {
@@ -77,7 +89,7 @@ uint64_t allocate(Context *context, int64_t bytes, bool internal) {
         release(context->device, bytes);
         return 0;
     }
-    // The driver's promise is 256 bytes; the rest of the last page is not ours.
+    forbid_tail(at, bytes, mapped);
     Block b;
     b.base = reinterpret_cast<uint64_t>(at);
     b.size = bytes;
@@ -105,7 +117,7 @@ void free_block(uint64_t base) {
     Block b = it->second;
     m.blocks.erase(it);
     if (b.imported) {
-        ::munmap(reinterpret_cast<void *>(b.base), static_cast<size_t>(b.reserved));
+        unmap(reinterpret_cast<void *>(b.base), b.reserved);
         return;
     }
     if (b.fd >= 0) {
@@ -122,7 +134,7 @@ void free_block(uint64_t base) {
         Quarantined q = m.quarantine.front();
         m.quarantine.pop_front();
         m.quarantined -= q.bytes - page();
-        ::munmap(reinterpret_cast<void *>(q.base), static_cast<size_t>(q.bytes));
+        unmap(reinterpret_cast<void *>(q.base), q.bytes);
     }
 }
 
@@ -243,6 +255,7 @@ FP_EXPORT CUresult cuMemHostAlloc(void **host, size_t bytes, unsigned int) {
     if (at == MAP_FAILED) {
         return FP_CUDA_ERROR_OUT_OF_MEMORY;
     }
+    forbid_tail(at, static_cast<int64_t>(bytes), round_up(static_cast<int64_t>(bytes), page()));
     memory().pinned[reinterpret_cast<uint64_t>(at)] = bytes;
     count_live(Kind::pinned, 1);
     *host = at;
@@ -260,7 +273,7 @@ FP_EXPORT CUresult cuMemFreeHost(void *host) {
         return FP_CUDA_ERROR_INVALID_VALUE;
     }
     wait_context(call.lock, call.ctx);
-    ::munmap(host, it->second);
+    unmap(host, round_up(static_cast<int64_t>(it->second), page()));
     memory().pinned.erase(it);
     count_live(Kind::pinned, -1);
     return ok;
@@ -295,7 +308,7 @@ bool share(Block *b) {
         ::close(fd);
         return false;
     }
-    std::memcpy(copy, at, bytes);
+    std::memcpy(copy, at, static_cast<size_t>(b->size));
     ::munmap(copy, bytes);
     if (::mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
         ::close(fd);

@@ -1,6 +1,7 @@
 // Every rule of the driver core, broken once, and what must be possible beside it.
 #include <atomic>
 #include <cstring>
+#include <sanitizer/asan_interface.h>
 #include <string>
 #include <thread>
 
@@ -159,6 +160,12 @@ void fresh_and_freed_are_poisoned() {
     CUdeviceptr p = alloc(4096);
     auto *bytes = reinterpret_cast<volatile unsigned char *>(p);
     TRUE(bytes[0] == 0xCD && bytes[4095] == 0xCD);
+#ifdef __SANITIZE_ADDRESS__
+    CUdeviceptr odd = alloc(1001); // the rest of its page is forbidden
+    auto *last = reinterpret_cast<char *>(odd) + 1000;
+    TRUE(!__asan_address_is_poisoned(last) && __asan_address_is_poisoned(last + 1) && __asan_address_is_poisoned(last + 3000));
+    OK(cuMemFree_v2(odd));
+#endif
     OK(cuMemFree_v2(p));
     TRUE(bytes[0] == 0xDB && bytes[4095] == 0xDB);
 }
