@@ -85,6 +85,7 @@ typedef struct fp_nvdec_caps {
 	int supported;
 	unsigned int formats; // bit per cudaVideoSurfaceFormat
 	unsigned int min_width, min_height, max_width, max_height, max_macroblocks;
+	unsigned int engines; // 0 from drivers that do not tell
 } fp_nvdec_caps;
 
 int fp_nvdec_ask(const fp_cuda *cu, const fp_cuvid *cuvid, void *context, int codec, int chroma, int depth,
@@ -93,8 +94,8 @@ int fp_nvdec_ask(const fp_cuda *cu, const fp_cuvid *cuvid, void *context, int co
 // The stream is set before the decoder is created. NULL when there is no memory.
 fp_nvdec *fp_nvdec_new(const fp_cuda *cu, const fp_cuvid *cuvid, void *context, int codec, int no_reorder);
 void fp_nvdec_set_stream(fp_nvdec *d, void *stream);
-// Frees everything but the stream, on which nothing may be at work.
-int fp_nvdec_free(fp_nvdec *d);
+// Follows fp_nvdec_destroy when there was a parser or a decoder.
+void fp_nvdec_free(fp_nvdec *d);
 
 // Reads the format from a unit with parameter sets; *found is 0 when there is none.
 int fp_nvdec_probe(fp_nvdec *d, const uint8_t *data, size_t size, CUVIDEOFORMAT *format, fp_nvdec_facts *facts,

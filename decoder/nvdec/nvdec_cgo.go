@@ -22,6 +22,7 @@ import (
 const (
 	codecH264 = C.cudaVideoCodec_H264
 	codecHEVC = C.cudaVideoCodec_HEVC
+	codecJPEG = C.cudaVideoCodec_JPEG
 
 	outputNV12 = C.cudaVideoSurfaceFormat_NV12
 	outputP016 = C.cudaVideoSurfaceFormat_P016
@@ -36,6 +37,8 @@ func cudaCodec(c media.Codec) (codec int, ok bool) {
 		return codecH264, true
 	case media.CodecH265:
 		return codecHEVC, true
+	case media.CodecMJPEG:
+		return codecJPEG, true
 	default:
 		return 0, false
 	}
@@ -48,6 +51,7 @@ type caps struct {
 	minWidth, minHeight int
 	maxWidth, maxHeight int
 	maxMacroblocks      int
+	engines             int // 0 from drivers that do not tell
 }
 
 func askCaps(d *gpu.Device, codec, chroma, depth int) (caps, int) {
@@ -58,6 +62,7 @@ func askCaps(d *gpu.Device, codec, chroma, depth int) (caps, int) {
 		known: c.known != 0, supported: c.supported != 0, formats: uint(c.formats),
 		minWidth: int(c.min_width), minHeight: int(c.min_height),
 		maxWidth: int(c.max_width), maxHeight: int(c.max_height), maxMacroblocks: int(c.max_macroblocks),
+		engines: int(c.engines),
 	}, int(code)
 }
 
@@ -74,17 +79,15 @@ func newNative(d *gpu.Device, codec int, noReorder bool) (native, bool) {
 	return native{c}, c != nil
 }
 
-// free gives everything back; the native must not be used any more.
-func (n native) free() int { return int(C.fp_nvdec_free(n.c)) }
+// free ends what has been destroyed; the native must not be used any more.
+func (n native) free() { C.fp_nvdec_free(n.c) }
 
 func (n native) setStream(s *gpu.Stream) { C.fp_nvdec_set_stream(n.c, s.Handle()) }
 
 // format is the driver's view of a stream.
 type format struct {
 	raw                      C.CUVIDEOFORMAT
-	chroma                   int
-	lumaDepth, chromaDepth   int
-	codedWidth, codedHeight  int
+	coding
 	left, top, right, bottom int // what is shown
 	minSurfaces              int
 	fullRange                bool

@@ -26,6 +26,7 @@ int fp_nvdec_ask(const fp_cuda *cu, const fp_cuvid *cuvid, void *context, int co
 	caps->max_width = c.nMaxWidth;
 	caps->max_height = c.nMaxHeight;
 	caps->max_macroblocks = c.nMaxMBCount;
+	caps->engines = c.nNumNVDECs;
 	return fp_pop_after(cu, r);
 }
 
@@ -43,11 +44,7 @@ fp_nvdec *fp_nvdec_new(const fp_cuda *cu, const fp_cuvid *cuvid, void *context, 
 
 void fp_nvdec_set_stream(fp_nvdec *d, void *stream) { d->stream = stream; }
 
-int fp_nvdec_free(fp_nvdec *d) {
-	int r = fp_nvdec_destroy(d);
-	free(d);
-	return r;
-}
+void fp_nvdec_free(fp_nvdec *d) { free(d); }
 
 static cudaVideoSurfaceFormat output_format(const fp_nvdec_setup *s) {
 	return s->wide ? cudaVideoSurfaceFormat_P016 : cudaVideoSurfaceFormat_NV12;

@@ -46,18 +46,29 @@ type Set struct {
 // card or the driver does not take the former. All functions are looked up here, so
 // that nothing is loaded while pictures wait.
 func Load(dev *gpu.Device) (*Set, error) {
-	use := gpu.Use{Purpose: gpu.PurposeModule}
-	target := "sm_75"
-	module, err := dev.LoadModule(ptxSM75, use)
+	s, err := LoadTarget(dev, "sm_75")
 	if errors.Is(err, gpu.ErrUnsupported) {
 		first := err
-		target = "sm_60"
-		if module, err = dev.LoadModule(ptxSM60, use); err != nil {
+		if s, err = LoadTarget(dev, "sm_60"); err != nil {
 			err = errors.Join(first, err)
 		}
 	}
+	return s, err
+}
+
+// LoadTarget is Load of the code for one architecture, which Targets lists.
+func LoadTarget(dev *gpu.Device, target string) (*Set, error) {
+	ptx := ptxSM75
+	switch target {
+	case "sm_75":
+	case "sm_60":
+		ptx = ptxSM60
+	default:
+		return nil, fmt.Errorf("there are no kernels for %q, there are for %v", target, Targets())
+	}
+	module, err := dev.LoadModule(ptx, gpu.Use{Purpose: gpu.PurposeModule})
 	if err != nil {
-		return nil, fmt.Errorf("kernels for %s: %w", dev.Info().Name, err)
+		return nil, fmt.Errorf("kernels of %s for %s: %w", target, dev.Info().Name, err)
 	}
 	s := &Set{module: module, target: target}
 	for i, name := range names() {
@@ -67,6 +78,9 @@ func Load(dev *gpu.Device) (*Set, error) {
 	}
 	return s, nil
 }
+
+// Targets are the architectures that there is code for, the preferred one first.
+func Targets() []string { return []string{"sm_75", "sm_60"} }
 
 // Target is the architecture that the loaded code was made for: sm_75 or sm_60.
 func (s *Set) Target() string { return s.target }

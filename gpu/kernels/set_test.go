@@ -163,3 +163,24 @@ func TestSet(t *testing.T) {
 		t.Error("a picture without pixels was launched")
 	}
 }
+
+// TestTargets: the code for each architecture loads and says what it is; there is none
+// for others.
+func TestTargets(t *testing.T) {
+	dev := gputest.Open(t).Device(gpu.DeviceConfig{Reserve: -1})
+	for _, target := range kernels.Targets() {
+		set, err := kernels.LoadTarget(dev, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set.Target() != target {
+			t.Errorf("%s was asked for, %s came", target, set.Target())
+		}
+		if err := set.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := kernels.LoadTarget(dev, "sm_1"); err == nil {
+		t.Error("there is code for sm_1")
+	}
+}
