@@ -1,23 +1,18 @@
 package backend
 
 import (
+	"context"
 	"errors"
 
+	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
-	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/jpeg"
 )
 
-// Backend is a set of constructors and shared engines that belong together.
-type Backend struct {
-	Choice Choice
-	// NewDecoder makes a decoder for one camera.
-	NewDecoder func(decoder.Config) (decoder.Decoder, error)
-	// Converter and Encoder are shared by all cameras.
-	Converter convert.Converter
-	Encoder   jpeg.Encoder
-}
+// ErrUnavailable marks a backend that was asked for by name and can't be had.
+var ErrUnavailable = errors.New("backend not available")
 
 // Choice says which backend was taken and why.
 type Choice struct {
@@ -25,12 +20,90 @@ type Choice struct {
 	Kind      config.BackendKind
 	// Reason is one sentence for people.
 	Reason string
+	// Notes are what works less well than it could, for people: an encoder that is
+	// missing, a GPU that is left out.
+	Notes []string
 }
 
-// Close frees the shared engines. Decoders must have been closed before.
+// Config says what to build.
+type Config struct {
+	Kind config.BackendKind
+	// LibraryPath are folders where the driver's libraries are looked for first,
+	// separated as in PATH.
+	LibraryPath string
+	// MemoryBudget bounds what is used of each GPU, in bytes; 0 = no limit.
+	MemoryBudget int64
+	// MemoryReserve stays free on each GPU, in bytes; 0 = gpu.DefaultReserve,
+	// negative = nothing.
+	MemoryReserve int64
+	// CPUFallback is how many cameras the CPU takes over because the GPU can't decode
+	// their streams; 0 = four per processor, negative = none.
+	CPUFallback int
+	// Account is where frames are booked; may be nil.
+	Account *frame.Account
+}
+
+// Backend decodes, converts and encodes for all cameras of the process.
+type Backend struct {
+	Choice Choice
+	// Converter and Encoder take frames of every decoder that NewDecoder makes.
+	Converter convert.Converter
+	Encoder   jpeg.Encoder
+
+	cuda     *cuda     // nil: there is the CPU only
+	takeover *takeover // with cuda
+	engines  []closer  // in the order of their construction
+}
+
+type closer interface{ Close() error }
+
+// New builds the backend that cfg.Kind asks for. AUTO takes the best one that works;
+// asking for one by name fails with [ErrUnavailable] and the reason. It may take
+// seconds where there is a GPU.
+func New(ctx context.Context, cfg Config) (*Backend, error) {
+	b := &Backend{Choice: Choice{Requested: cfg.Kind}}
+	err := b.build(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// Close frees the shared engines. Decoders must have been closed, and frames released,
+// before; it fails on what is left.
 func (b *Backend) Close() error {
-	return errors.Join(b.Encoder.Close(), b.Converter.Close())
+	var errs []error
+	for i := len(b.engines) - 1; i >= 0; i-- {
+		errs = append(errs, b.engines[i].Close())
+	}
+	b.engines = nil
+	return errors.Join(errs...)
 }
 
-// ErrUnavailable marks a backend that was asked for by name and can't be had.
-var ErrUnavailable = errors.New("backend not available")
+// Parallel is how many pictures can usefully be made at a time; 0 = as many as there
+// are processors.
+func (b *Backend) Parallel() int {
+	if b.cuda == nil {
+		return 0
+	}
+	return b.cuda.parallel()
+}
+
+// DeviceMemory is what a camera holds of the GPUs' memory.
+func (b *Backend) DeviceMemory(id string) (m camera.DeviceMemory) {
+	if b.cuda == nil {
+		return m
+	}
+	return b.cuda.memoryOf(id)
+}
+
+// Watch returns nil when ctx ends, or why the process must end: a GPU's context is
+// broken for good, or its driver hangs. The GPU's frames, and everything else made of
+// it, must not be used then, not even to be closed.
+func (b *Backend) Watch(ctx context.Context) error {
+	if b.cuda == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return b.cuda.watch(ctx)
+}

@@ -2,7 +2,6 @@ package backend_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/frameport/frameport/backend"
@@ -15,16 +14,16 @@ import (
 
 func TestHostBackend(t *testing.T) {
 	account := &frame.Account{}
-	b, err := backend.New(config.BackendAuto, account)
+	b, err := backend.New(t.Context(), backend.Config{Kind: config.BackendCPU, Account: account})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Choice.Kind != config.BackendCPU || b.Choice.Requested != config.BackendAuto || b.Choice.Reason == "" {
+	if b.Choice.Kind != config.BackendCPU || b.Choice.Requested != config.BackendCPU || b.Choice.Reason == "" {
 		t.Errorf("choice: %+v", b.Choice)
 	}
 	for _, codec := range backend.Codecs() {
 		var info camera.BackendInfo
-		d, err := b.ForCamera(camera.DecoderRequest{
+		d, err := b.NewDecoder(camera.DecoderRequest{
 			Config: decoder.Config{Format: media.Format{Codec: codec}, Account: account},
 			Chosen: func(i camera.BackendInfo) { info = i },
 		})
@@ -38,6 +37,9 @@ func TestHostBackend(t *testing.T) {
 	if len(backend.Codecs()) != 3 || len(backend.Libraries()) == 0 {
 		t.Errorf("codecs %v, libraries %v", backend.Codecs(), backend.Libraries())
 	}
+	if b.Devices() != nil || b.DeviceMemory("x") != (camera.DeviceMemory{}) {
+		t.Errorf("devices %v", b.Devices())
+	}
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
@@ -46,25 +48,24 @@ func TestHostBackend(t *testing.T) {
 	}
 }
 
-func TestWhatThisMachineLacksIsRefused(t *testing.T) {
-	if _, err := backend.New(config.BackendCUDA, nil); !errors.Is(err, backend.ErrUnavailable) || !strings.Contains(err.Error(), "--backend") {
-		t.Errorf("worker: got %v", err)
-	}
-	b, err := backend.New(config.BackendCPU, nil)
+func TestWhatTheCPULacksIsRefused(t *testing.T) {
+	b, err := backend.New(t.Context(), backend.Config{Kind: config.BackendCPU})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Close() }()
 	for _, spec := range []config.Camera{{Backend: config.BackendCUDA}, {Device: "0"}} {
-		if err := b.Admit(spec); !errors.Is(err, camera.ErrBackend) {
+		if _, err := b.Admit("x", spec); !errors.Is(err, camera.ErrBackend) {
 			t.Errorf("%+v: got %v, want ErrBackend", spec, err)
 		}
 	}
-	if err := b.Admit(config.Camera{Backend: config.BackendCPU}); err != nil {
-		t.Error(err)
+	release, err := b.Admit("x", config.Camera{Backend: config.BackendCPU})
+	if err != nil {
+		t.Fatal(err)
 	}
+	release()
 	asked := camera.DecoderRequest{Config: decoder.Config{Format: media.Format{Codec: media.CodecH264}}, Backend: config.BackendCUDA}
-	if _, err := b.ForCamera(asked); !errors.Is(err, decoder.ErrUnsupported) {
+	if _, err := b.NewDecoder(asked); !errors.Is(err, decoder.ErrUnsupported) {
 		t.Errorf("decoder: got %v, want ErrUnsupported", err)
 	}
 }

@@ -1,25 +1,42 @@
 package backend
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/frameport/frameport/config"
-	"github.com/frameport/frameport/frame"
 )
 
-// noCUDA is why this version never takes a GPU.
-const noCUDA = "this version decodes on the CPU only; the CUDA backend comes with a later one"
-
-// New builds the backend that kind asks for. AUTO takes the best one that works;
-// asking for one by name fails with [ErrUnavailable] and the reason. Picture
-// memory is booked into account.
-func New(kind config.BackendKind, account *frame.Account) (*Backend, error) {
-	switch kind {
-	case config.BackendCUDA:
-		return nil, fmt.Errorf("%w: cuda: %s; use --backend auto or --backend cpu", ErrUnavailable, noCUDA)
-	case config.BackendCPU:
-		return host(Choice{Requested: kind, Kind: config.BackendCPU, Reason: "asked for"}, account)
-	default:
-		return host(Choice{Requested: kind, Kind: config.BackendCPU, Reason: noCUDA}, account)
+// build makes what cfg asks for. What it has made when it fails is in b.engines.
+func (b *Backend) build(ctx context.Context, cfg Config) error {
+	if cfg.Kind == config.BackendCPU {
+		b.Choice.Kind, b.Choice.Reason = config.BackendCPU, "asked for"
+		return b.host(cfg)
 	}
+	c, err := openCUDA(ctx, cfg)
+	if err == nil {
+		return b.withCUDA(cfg, c)
+	}
+	if cfg.Kind == config.BackendCUDA {
+		return fmt.Errorf("%w: cuda: %w; use --backend auto or --backend cpu to go on without", ErrUnavailable, err)
+	}
+	if ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	b.Choice.Kind, b.Choice.Reason = config.BackendCPU, err.Error()
+	return b.host(cfg)
+}
+
+// withCUDA assembles the GPUs, and the CPU for what they can't do.
+func (b *Backend) withCUDA(cfg Config, c *cuda) error {
+	b.engines = append(b.engines, c)
+	b.Choice.Kind, b.Choice.Reason, b.Choice.Notes = config.BackendCUDA, c.describe(), c.notes
+	if err := b.host(cfg); err != nil {
+		return err
+	}
+	b.cuda, b.takeover = c, newTakeover(cfg.CPUFallback)
+	b.Converter = &converter{cuda: c, host: b.Converter}
+	b.Encoder = &encoder{cuda: c, host: b.Encoder}
+	return nil
 }

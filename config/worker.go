@@ -21,6 +21,7 @@ type Worker struct {
 	// Insecure allows listening beyond loopback without TLS and authentication.
 	Insecure   bool
 	MaxCameras int
+	GPU        GPU
 }
 
 type workerDocument struct {
@@ -32,6 +33,7 @@ type workerDocument struct {
 	LogLevel    string      `yaml:"log_level"`
 	Insecure    bool        `yaml:"insecure"`
 	MaxCameras  int         `yaml:"max_cameras"`
+	GPU         GPU         `yaml:"gpu"`
 }
 
 func (d workerDocument) worker() Worker { return Worker(d) }
@@ -74,6 +76,7 @@ func (w Worker) Validate() error {
 	if w.MaxCameras < 1 || w.MaxCameras > 65536 {
 		p.Add("worker.max_cameras", ReasonWorker, "is %d; use 1 to 65536, or 0 for the default of %d", w.MaxCameras, DefaultMaxCameras)
 	}
+	w.GPU.validate(p)
 	return p.ErrorOrNil()
 }
 

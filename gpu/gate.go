@@ -18,6 +18,9 @@ type Gate struct {
 
 	mu    sync.Mutex
 	inUse int
+	// Who is inside: when each went in, by a number of its own.
+	inside map[uint64]time.Time
+	number uint64
 	// Who waits: the cameras in turn, the next one first, and the same by name.
 	// Nobody waits while a place is free.
 	turns *list.List // of *line
@@ -45,7 +48,10 @@ type line struct {
 
 // NewGate returns a gate with room for capacity goroutines, at least one.
 func NewGate(capacity int) *Gate {
-	return &Gate{capacity: max(1, capacity), turns: list.New(), lines: make(map[string]*list.Element)}
+	return &Gate{
+		capacity: max(1, capacity), turns: list.New(), lines: make(map[string]*list.Element),
+		inside: make(map[uint64]time.Time),
+	}
 }
 
 // Acquire waits for a place. release gives it back, and does nothing the second
@@ -58,8 +64,9 @@ func (g *Gate) Acquire(ctx context.Context, camera string) (release func(), err 
 	if g.inUse < g.capacity {
 		g.inUse++
 		g.stats.Passed++
+		release = g.enterLocked()
 		g.mu.Unlock()
-		return sync.OnceFunc(g.release), nil
+		return release, nil
 	}
 	turn := g.enqueue(camera)
 	g.mu.Unlock()
@@ -67,8 +74,7 @@ func (g *Gate) Acquire(ctx context.Context, camera string) (release func(), err 
 	start := time.Now()
 	select {
 	case <-turn:
-		g.passed(time.Since(start))
-		return sync.OnceFunc(g.release), nil
+		return g.passed(time.Since(start)), nil
 	case <-ctx.Done():
 		if !g.abandon(camera, turn) {
 			g.release() // the place came at the same moment
@@ -109,10 +115,31 @@ func (g *Gate) abandon(camera string, turn chan struct{}) bool {
 	return true
 }
 
-// release hands the place to the next camera in turn, or frees it.
+// enterLocked notes that a goroutine goes in, and returns how it comes out.
+func (g *Gate) enterLocked() (leave func()) {
+	g.number++
+	n := g.number
+	g.inside[n] = time.Now()
+	return func() { g.leave(n) }
+}
+
+func (g *Gate) leave(n uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, in := g.inside[n]; in {
+		delete(g.inside, n)
+		g.releaseLocked()
+	}
+}
+
 func (g *Gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.releaseLocked()
+}
+
+// releaseLocked hands a place to the next camera in turn, or frees it.
+func (g *Gate) releaseLocked() {
 	e := g.turns.Front()
 	if e == nil {
 		g.inUse--
@@ -135,13 +162,24 @@ func (g *Gate) settle(e *list.Element) {
 	}
 }
 
-func (g *Gate) passed(wait time.Duration) {
+func (g *Gate) passed(wait time.Duration) (leave func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.stats.Passed++
 	g.stats.Waited++
 	g.stats.WaitSum += wait
 	g.stats.WaitMax = max(g.stats.WaitMax, wait)
+	return g.enterLocked()
+}
+
+// Longest is how long the one who is inside longest has been there; 0 = nobody is.
+func (g *Gate) Longest() (d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, since := range g.inside {
+		d = max(d, time.Since(since))
+	}
+	return d
 }
 
 // Stats returns the counters.

@@ -177,3 +177,38 @@ func BenchmarkGate(b *testing.B) {
 		release()
 	}
 }
+
+func TestGateKnowsWhoDoesNotComeOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := gpu.NewGate(1)
+		if d := g.Longest(); d != 0 {
+			t.Errorf("%v with nobody inside", d)
+		}
+		first, err := g.Acquire(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if d := g.Longest(); d != time.Minute {
+			t.Errorf("%v, want a minute", d)
+		}
+		go func() {
+			second, err := g.Acquire(t.Context(), "b")
+			if err == nil {
+				time.Sleep(time.Second)
+				second()
+			}
+		}()
+		synctest.Wait()
+		first()
+		first()
+		synctest.Wait()
+		if d := g.Longest(); d != 0 {
+			t.Errorf("%v, the next one has only just gone in", d)
+		}
+		time.Sleep(2 * time.Second)
+		if s := g.Stats(); s.InUse != 0 || g.Longest() != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}

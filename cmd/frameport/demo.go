@@ -20,7 +20,9 @@ type demoCmd struct {
 	OutputDir   string        `default:"frameport-demo" help:"Folder for one JPEG per camera." placeholder:"DIR"`
 	GRPCAddress string        `name:"grpc-address" default:"127.0.0.1:50051" help:"Where to serve gRPC."`
 	HTTPAddress string        `name:"http-address" default:"127.0.0.1:8080" help:"Where to serve HTTP."`
-	RTSPAddress string        `name:"rtsp-address" default:"127.0.0.1:8554" help:"Where the synthetic cameras listen."`
+	gpuFlags
+	Backend     string `enum:"auto,cuda,cpu" default:"auto" env:"FRAMEPORT_BACKEND" help:"What decodes: auto, cuda or cpu."`
+	RTSPAddress string `name:"rtsp-address" default:"127.0.0.1:8554" help:"Where the synthetic cameras listen."`
 }
 
 // demoCameras are the synthetic cameras: name and clip.
@@ -45,6 +47,10 @@ func (c *demoCmd) Run(ctx context.Context, io streams) error {
 	}
 	wanted := []string{c.RTSPAddress, c.GRPCAddress, c.HTTPAddress}
 	settings := config.Worker{GRPCAddress: freeAddress(c.GRPCAddress), HTTPAddress: freeAddress(c.HTTPAddress), LogLevel: "warn"}
+	c.apply(&settings.GPU)
+	if err := settings.Backend.UnmarshalText([]byte(c.Backend)); err != nil {
+		return err
+	}
 	settings.EnsureDefaults()
 	log, err := newLogger(io.err, settings)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"syscall"
@@ -11,17 +12,20 @@ import (
 )
 
 type doctorCmd struct {
+	gpuFlags
 	Backend string `enum:"auto,cuda,cpu" default:"auto" help:"The backend to look at: auto, cuda or cpu."`
 }
 
 // Run says what this machine can decode and why not more. It fails when the
 // worker could not start with this backend.
-func (c doctorCmd) Run(io streams) error {
+func (c doctorCmd) Run(ctx context.Context, io streams) error {
 	var kind config.BackendKind
 	if err := kind.UnmarshalText([]byte(c.Backend)); err != nil {
 		return err
 	}
-	b, err := backend.New(kind, &frame.Account{})
+	var settings config.GPU
+	c.apply(&settings)
+	b, err := backend.New(ctx, backendConfig(kind, settings, &frame.Account{}))
 	if err != nil {
 		return err
 	}
@@ -30,6 +34,12 @@ func (c doctorCmd) Run(io streams) error {
 	t.row("system", fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()))
 	t.row("backend", b.Choice.Kind.String())
 	t.row("reason", b.Choice.Reason)
+	for _, note := range b.Choice.Notes {
+		t.row("note", note)
+	}
+	for _, d := range b.Devices() {
+		showDevice(t, d)
+	}
 	for _, l := range backend.Libraries() {
 		t.row("library", l)
 	}
@@ -55,3 +65,18 @@ func openFiles() string {
 	}
 	return fmt.Sprintf("%d: enough for %d cameras and more", l.Cur, min((l.Cur-others)/perCamera, 4096))
 }
+
+// showDevice describes one GPU and what the worker takes of it without cameras.
+func showDevice(t table, d backend.DeviceStatus) {
+	t.row("gpu", fmt.Sprintf("%d: %s, %s, compute capability %s, CUDA %s", d.Info.Ordinal, d.Info.Name, d.Info.UUID, d.Info.ComputeCapability, d.Info.DriverVersion))
+	if d.Driver != "" {
+		t.row("  driver", d.Driver)
+	}
+	t.row("  video decoders", fmt.Sprint(d.Engines))
+	t.row("  JPEG", d.JPEG)
+	l := ledger(d)
+	t.row("  memory", fmt.Sprintf("%s of %s free; without cameras this worker takes %s (context %s, kernels %s, JPEG %s)",
+		size(d.Free), size(d.Total), size(l.GetFixedBytes()), size(l.GetContextBytes()), size(l.GetModuleBytes()), size(l.GetJpegBytes())))
+}
+
+func size(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }

@@ -17,26 +17,27 @@ import (
 type instance struct {
 	id      string
 	started time.Time
-	choice  backend.Choice
+	backend *backend.Backend
 	max     int
 	account *frame.Account
 }
 
-func newInstance(started time.Time, choice backend.Choice, s config.Worker, account *frame.Account) instance {
-	return instance{id: rand.Text(), started: started, choice: choice, max: s.MaxCameras, account: account}
+func newInstance(started time.Time, b *backend.Backend, s config.Worker, account *frame.Account) instance {
+	return instance{id: rand.Text(), started: started, backend: b, max: s.MaxCameras, account: account}
 }
 
 // worker makes the part of the worker's description that the server doesn't know.
 func (i instance) worker() *frameportv1.Worker {
-	limits := decoder.DefaultLimits()
+	limits, choice := decoder.DefaultLimits(), i.backend.Choice
 	return &frameportv1.Worker{
 		Version:    version,
 		InstanceId: i.id,
 		StartTime:  timestamppb.New(i.started),
 		Backend: &frameportv1.BackendStatus{
-			Kind:      backendKinds[i.choice.Kind],
-			Requested: backendKinds[i.choice.Requested],
-			Reason:    i.choice.Reason,
+			Kind:      backendKinds[choice.Kind],
+			Requested: backendKinds[choice.Requested],
+			Reason:    choice.Reason,
+			Notes:     choice.Notes,
 		},
 		Limits: &frameportv1.WorkerLimits{
 			MaxCameras:       int32(i.max),
@@ -46,6 +47,7 @@ func (i instance) worker() *frameportv1.Worker {
 		},
 		FrameHostBytes: i.account.Bytes(),
 		LiveFrames:     i.account.Frames(),
+		Devices:        devices(i.backend.Devices()),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/config/statefile"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/rtsp"
 	"github.com/frameport/frameport/server"
@@ -30,6 +31,8 @@ type workerConfig struct {
 	// ready, when set, is told the addresses once the listeners are open; http is
 	// nil when HTTP is off.
 	ready func(grpc, http net.Addr)
+	// abort ends the process at once with a status; nil = os.Exit.
+	abort func(status int)
 }
 
 // runWorker builds the worker, runs it until ctx ends and takes it apart in
@@ -42,31 +45,39 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 			err = errors.Join(err, fmt.Errorf("%s: %w", what, cerr))
 		}
 	}
+	if cfg.abort == nil {
+		cfg.abort = abort
+	}
+	defer limitShutdown(ctx, cfg.log, cfg.abort)()
 	s := cfg.settings
 	if err := s.Validate(); err != nil {
 		return err
 	}
 
 	account := &frame.Account{}
-	b, err := backend.New(s.Backend, account)
+	b, err := backend.New(ctx, backendConfig(s.Backend, s.GPU, account))
 	if err != nil {
 		return err
 	}
+	for _, note := range b.Choice.Notes {
+		cfg.log.Warn("backend", "note", note)
+	}
 	defer func() {
 		closing("backend", b.Close)
-		if frames, bytes := account.Frames(), account.Bytes(); frames != 0 || bytes != 0 {
+		if frames, bytes := account.Frames(), account.Bytes()+account.DeviceBytes(); frames != 0 || bytes != 0 {
 			err = errors.Join(err, fmt.Errorf("shutdown left %d frames and %d bytes of picture memory behind; please report this", frames, bytes))
 		}
 	}()
 
 	cameras := camera.ManagerConfig{
-		NewSource:  newSources().open,
-		NewDecoder: b.ForCamera,
-		Admit:      b.Admit,
-		Declared:   cfg.declared,
-		Account:    account,
-		Logger:     cfg.log,
-		MaxCameras: s.MaxCameras,
+		NewSource:    newSources().open,
+		NewDecoder:   b.NewDecoder,
+		Admit:        b.Admit,
+		DeviceMemory: b.DeviceMemory,
+		Declared:     cfg.declared,
+		Account:      account,
+		Logger:       cfg.log,
+		MaxCameras:   s.MaxCameras,
 	}
 	if s.StateDir != "" {
 		file, records, err := statefile.Open(s.StateDir)
@@ -80,14 +91,14 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	cameras.Decoded = metrics.Decoded
 	manager := camera.NewManager(cameras)
 	metrics.Cameras(manager)
-	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered})
+	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered, Parallel: b.Parallel()})
 	defer closing("renderer", renderer.Close)
 
 	servers, err := listen(ctx, s)
 	if err != nil {
 		return err
 	}
-	id := newInstance(started, b.Choice, s, account)
+	id := newInstance(started, b, s, account)
 	if err := servers.build(server.Manager(manager), renderer, metrics, id, cfg.log); err != nil {
 		return errors.Join(err, servers.close())
 	}
@@ -97,7 +108,10 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	grpcAddress, httpAddress := servers.addresses()
 	cfg.log.Info("serving", "version", version, "grpc", text(grpcAddress), "http", text(httpAddress),
 		"backend", b.Choice.Kind, "reason", b.Choice.Reason, "cameras", len(manager.List()), "state", s.StateDir)
-	err = runUntil(ctx, servers, manager)
+	err = runUntil(ctx, servers, manager, func(ctx context.Context) error { return watchBackend(ctx, b, cfg.log, cfg.abort) })
+	if errors.Is(err, gpu.ErrDeviceLost) {
+		cfg.abort(exitDeviceLost)
+	}
 	if err != nil {
 		cfg.log.Error("stopped", "error", err)
 		return err
@@ -114,9 +128,10 @@ func text(a net.Addr) string {
 	return a.String()
 }
 
-// runUntil runs servers and cameras until ctx ends or one of them fails. The
-// cameras go on until the last call has been answered.
-func runUntil(ctx context.Context, servers *servers, manager *camera.Manager) error {
+// runUntil runs servers and cameras until ctx ends, one of them fails or watch returns
+// an error. The cameras go on until the last call has been answered. After the loss of a
+// GPU it does not wait for them: they may hang.
+func runUntil(ctx context.Context, servers *servers, manager *camera.Manager, watch func(context.Context) error) error {
 	cameraCtx, stopCameras := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCameras()
 	camerasDone := make(chan error, 1)
@@ -126,7 +141,11 @@ func runUntil(ctx context.Context, servers *servers, manager *camera.Manager) er
 	for _, run := range servers.runs {
 		g.Go(func() error { return run(serving) })
 	}
+	g.Go(func() error { return watch(serving) })
 	err := g.Wait()
+	if errors.Is(err, gpu.ErrDeviceLost) {
+		return err
+	}
 	stopCameras()
 	if cerr := <-camerasDone; !errors.Is(cerr, context.Canceled) {
 		err = errors.Join(err, cerr)

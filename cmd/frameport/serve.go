@@ -20,7 +20,8 @@ type serveCmd struct {
 	LogFormat   *string `env:"FRAMEPORT_LOG_FORMAT" enum:"text,json" help:"text or json. Default: text on a terminal, else json."`
 	LogLevel    *string `env:"FRAMEPORT_LOG_LEVEL" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default: info."`
 	Insecure    bool    `env:"FRAMEPORT_INSECURE" help:"Allow addresses that other machines can reach, without TLS and authentication."`
-	MaxCameras  *int    `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
+	gpuFlags
+	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
 }
 
 // Run serves until it is interrupted.
@@ -73,6 +74,7 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	if c.MaxCameras != nil {
 		w.MaxCameras = *c.MaxCameras
 	}
+	c.apply(&w.GPU)
 	w.Insecure = w.Insecure || c.Insecure
 	if w.LogFormat == "" && !telemetry.IsTerminal(os.Stderr) {
 		w.LogFormat = "json"

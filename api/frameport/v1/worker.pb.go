@@ -31,7 +31,10 @@ type BackendStatus struct {
 	// What the worker was started with: AUTO, CUDA or CPU.
 	Requested BackendKind `protobuf:"varint,2,opt,name=requested,proto3,enum=frameport.v1.BackendKind" json:"requested,omitempty"`
 	// Why it is this one, for people: "no NVIDIA driver: libcuda.so.1 not found".
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What works less well than it could, for people: a missing nvJPEG, a GPU that is
+	// left out.
+	Notes         []string `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -85,6 +88,13 @@ func (x *BackendStatus) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *BackendStatus) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // DeviceLedger is the worker's own account of a GPU's memory, in bytes, by purpose.
@@ -256,7 +266,14 @@ type Device struct {
 	// What this worker holds.
 	Ledger *DeviceLedger `protobuf:"bytes,12,opt,name=ledger,proto3" json:"ledger,omitempty"`
 	// Cameras that are decoded here.
-	Cameras       int32 `protobuf:"varint,13,opt,name=cameras,proto3" json:"cameras,omitempty"`
+	Cameras int32 `protobuf:"varint,13,opt,name=cameras,proto3" json:"cameras,omitempty"`
+	// Memory that the worker leaves free, in bytes.
+	MemoryReserveBytes int64 `protobuf:"varint,14,opt,name=memory_reserve_bytes,json=memoryReserveBytes,proto3" json:"memory_reserve_bytes,omitempty"`
+	// Memory that admitted cameras have not taken yet, in bytes.
+	MemoryPromisedBytes int64 `protobuf:"varint,15,opt,name=memory_promised_bytes,json=memoryPromisedBytes,proto3" json:"memory_promised_bytes,omitempty"`
+	// What encodes JPEG of frames on this GPU, for people: nvJPEG's version and file, or
+	// the CPU and why.
+	JpegEncoder   string `protobuf:"bytes,16,opt,name=jpeg_encoder,json=jpegEncoder,proto3" json:"jpeg_encoder,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -380,6 +397,27 @@ func (x *Device) GetCameras() int32 {
 		return x.Cameras
 	}
 	return 0
+}
+
+func (x *Device) GetMemoryReserveBytes() int64 {
+	if x != nil {
+		return x.MemoryReserveBytes
+	}
+	return 0
+}
+
+func (x *Device) GetMemoryPromisedBytes() int64 {
+	if x != nil {
+		return x.MemoryPromisedBytes
+	}
+	return 0
+}
+
+func (x *Device) GetJpegEncoder() string {
+	if x != nil {
+		return x.JpegEncoder
+	}
+	return ""
 }
 
 // WorkerLimits are the limits in force.
@@ -741,11 +779,12 @@ var File_frameport_v1_worker_proto protoreflect.FileDescriptor
 
 const file_frameport_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x19frameport/v1/worker.proto\x12\fframeport.v1\x1a\x1aframeport/v1/backend.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x01\n" +
+	"\x19frameport/v1/worker.proto\x12\fframeport.v1\x1a\x1aframeport/v1/backend.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x01\n" +
 	"\rBackendStatus\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.frameport.v1.BackendKindR\x04kind\x127\n" +
 	"\trequested\x18\x02 \x01(\x0e2\x19.frameport.v1.BackendKindR\trequested\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xba\x03\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"\xba\x03\n" +
 	"\fDeviceLedger\x12#\n" +
 	"\rcontext_bytes\x18\x01 \x01(\x03R\fcontextBytes\x12!\n" +
 	"\fmodule_bytes\x18\x02 \x01(\x03R\vmoduleBytes\x12\x1d\n" +
@@ -762,7 +801,7 @@ const file_frameport_v1_worker_proto_rawDesc = "" +
 	"\x19marginal_bytes_per_camera\x18\t \x01(\x03R\x16marginalBytesPerCamera\x122\n" +
 	"\x15driver_reported_bytes\x18\n" +
 	" \x01(\x03R\x13driverReportedBytes\x12+\n" +
-	"\x11unaccounted_bytes\x18\v \x01(\x03R\x10unaccountedBytes\"\x9b\x04\n" +
+	"\x11unaccounted_bytes\x18\v \x01(\x03R\x10unaccountedBytes\"\xa4\x05\n" +
 	"\x06Device\x12\x12\n" +
 	"\x04uuid\x18\x01 \x01(\tR\x04uuid\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x12\n" +
@@ -777,7 +816,10 @@ const file_frameport_v1_worker_proto_rawDesc = "" +
 	" \x01(\x03R\x0fmemoryFreeBytes\x12.\n" +
 	"\x13memory_budget_bytes\x18\v \x01(\x03R\x11memoryBudgetBytes\x122\n" +
 	"\x06ledger\x18\f \x01(\v2\x1a.frameport.v1.DeviceLedgerR\x06ledger\x12\x18\n" +
-	"\acameras\x18\r \x01(\x05R\acamerasB\x0e\n" +
+	"\acameras\x18\r \x01(\x05R\acameras\x120\n" +
+	"\x14memory_reserve_bytes\x18\x0e \x01(\x03R\x12memoryReserveBytes\x122\n" +
+	"\x15memory_promised_bytes\x18\x0f \x01(\x03R\x13memoryPromisedBytes\x12!\n" +
+	"\fjpeg_encoder\x18\x10 \x01(\tR\vjpegEncoderB\x0e\n" +
 	"\f_utilizationB\x16\n" +
 	"\x14_decoder_utilization\"\x9e\x03\n" +
 	"\fWorkerLimits\x12\x1f\n" +

@@ -1,0 +1,131 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/frameport/frameport/convert/gpuconv"
+	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/gpu/kernels"
+	"github.com/frameport/frameport/jpeg/nvjpeg"
+)
+
+// site is one GPU with the engines that its cameras share.
+type site struct {
+	device    *gpu.Device
+	kernels   *kernels.Set
+	converter *gpuconv.Converter
+	encoder   *nvjpeg.Encoder // nil: the CPU encodes
+	noJPEG    error           // why
+
+	engines []closer // in the order of their construction
+}
+
+func (c *cuda) openSite(ctx context.Context, cfg Config, info gpu.DeviceInfo) (*site, error) {
+	s := &site{}
+	if err := s.open(ctx, cfg, c, info); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *site) open(ctx context.Context, cfg Config, c *cuda, info gpu.DeviceInfo) (err error) {
+	s.device, err = c.driver.OpenDevice(info.UUID, gpu.DeviceConfig{
+		Budget: cfg.MemoryBudget, Reserve: cfg.MemoryReserve, ProcessMemory: c.processMemory,
+	})
+	if err != nil {
+		return err
+	}
+	s.engines = append(s.engines, s.device)
+	if s.kernels, err = kernels.Load(s.device); err != nil {
+		return err
+	}
+	s.engines = append(s.engines, s.kernels)
+	s.encoder, s.noJPEG = nvjpeg.New(ctx, nvjpeg.Config{Device: s.device, Library: gpu.LibraryConfig{Path: cfg.LibraryPath}})
+	if s.noJPEG == nil {
+		s.engines = append(s.engines, s.encoder)
+	}
+	if err := s.device.Health(); err != nil {
+		return err
+	}
+	s.converter, err = gpuconv.New(gpuconv.Config{
+		Device: s.device, Kernels: s.kernels, HostJPEG: s.encoder == nil, Account: cfg.Account,
+	})
+	if err != nil {
+		return err
+	}
+	s.engines = append(s.engines, s.converter)
+	return nil
+}
+
+// processMemory tells what this process has of a device's memory; see
+// gpu.DeviceConfig.
+func (c *cuda) processMemory(info gpu.DeviceInfo) (bytes int64, known bool) {
+	if c.meter == nil {
+		return 0, false
+	}
+	sample, err := c.meter.Sample(info.UUID)
+	if err != nil {
+		return 0, false
+	}
+	return sample.ProcessMemory.N, sample.ProcessMemory.Known
+}
+
+// parallel is what converter and encoder work on at a time, together.
+func (s *site) parallel() int { return gpuconv.DefaultLanes + nvjpeg.DefaultStates }
+
+// jpeg says what encodes JPEG.
+func (s *site) jpeg() string {
+	if s.encoder == nil {
+		return "the CPU: " + s.noJPEG.Error()
+	}
+	l := s.encoder.Library()
+	return strings.TrimSpace("nvJPEG "+l.Version) + " in " + l.Path
+}
+
+// free is how much memory is left for cameras.
+func (s *site) free() int64 {
+	free, _, err := s.device.MemInfo()
+	if err != nil {
+		return 0
+	}
+	a := s.device.Admission().Stats()
+	left := free - a.Reserve - a.Promised
+	if a.Budget > 0 {
+		left = min(left, a.Budget-a.Used-a.Promised)
+	}
+	return left
+}
+
+// watch returns when the GPU is lost, or nil when ctx ends.
+func (s *site) watch(ctx context.Context) error {
+	tick := time.NewTicker(hang / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.device.Lost():
+			return fmt.Errorf("%s: %w", s.device.Info().Name, s.device.Health())
+		case <-tick.C:
+			if since := s.device.Gate().Longest(); since > hang {
+				return fmt.Errorf("%s: %w: a call of the driver has not returned for %v",
+					s.device.Info().Name, gpu.ErrDeviceLost, since.Round(time.Second))
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Close frees the engines. It fails on what is left.
+func (s *site) Close() error {
+	var errs []error
+	for _, e := range slices.Backward(s.engines) {
+		errs = append(errs, e.Close())
+	}
+	s.engines = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/frameport/frameport/backend"
+)
+
+// exitDeviceLost is the exit status when a GPU's context broke or its driver hangs:
+// nothing helps but a new process, which whatever supervises this one should start.
+const exitDeviceLost = 3
+
+const (
+	// lossGrace is how long clients may take to be told, before the process ends.
+	lossGrace = time.Second
+	// shutdownLimit is how long taking everything apart may take. Beyond it a call
+	// into a driver or a codec hangs, and nothing but the end of the process ends that.
+	shutdownLimit = 45 * time.Second
+)
+
+// abort ends the process now. What a broken driver holds can't be given back to it, and
+// trying may hang.
+func abort(code int) { os.Exit(code) }
+
+// watchBackend returns when ctx ends, or when a GPU is lost. Then abort is called a
+// moment later, whatever hangs meanwhile.
+func watchBackend(ctx context.Context, b *backend.Backend, log *slog.Logger, abort func(int)) error {
+	err := b.Watch(ctx)
+	if err != nil {
+		log.Error("a GPU is lost: frameport ends and has to be started again", "error", err, "exit_status", exitDeviceLost)
+		time.AfterFunc(lossGrace, func() { abort(exitDeviceLost) })
+	}
+	return err
+}
+
+// limitShutdown calls abort when the function it returns has not been called in time
+// after the end of ctx.
+func limitShutdown(ctx context.Context, log *slog.Logger, abort func(int)) (done func()) {
+	var timer *time.Timer
+	started := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(started)
+		timer = time.AfterFunc(shutdownLimit, func() {
+			log.Error("the worker did not end in time: a call into a driver or a codec hangs", "limit", shutdownLimit)
+			abort(1)
+		})
+	})
+	return func() {
+		if stop() {
+			return
+		}
+		<-started
+		timer.Stop()
+	}
+}
