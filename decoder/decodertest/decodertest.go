@@ -25,6 +25,9 @@ type Subject struct {
 	// Blind lists the codecs in which it can't tell either that a reference is
 	// missing: then the loss has to be known from the way the data came.
 	Blind []media.Codec
+	// ResizesLate: a new output takes effect with the next random-access unit, not
+	// with the next picture. See [decoder.Resizer].
+	ResizesLate bool
 }
 
 // with returns those of the clips that the decoder does not refuse.

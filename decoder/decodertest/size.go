@@ -3,6 +3,7 @@ package decodertest
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -200,20 +201,66 @@ func testMaxSize(t *testing.T, s Subject) {
 	}
 }
 
-// testSetOutput: a decoder that can change its output does so at once.
+// testSetOutput: a decoder that can change its output does so at once, or with the
+// next random-access unit when that is what it says, and loses no picture over it. A
+// colour is overridden at once.
 func testSetOutput(t *testing.T, s Subject) {
-	c, f := load(t, "h264_720p")
-	d := open(t, s, decoder.Config{Format: *f})
-	resizer, ok := d.(decoder.Resizer)
-	if !ok {
-		t.Skip("this decoder has no Resizer")
-	}
-	r := &reel{t: t, s: s}
-	for i, want := range []int{1280, 640, 320, 1280} {
-		resizer.SetOutput(decoder.Output{MaxWidth: want})
-		r.decode(d, access(c, f, i))
-		if got := r.shots[len(r.shots)-1].Width; got != want {
-			t.Errorf("frame is %d pixels wide, want %d", got, want)
-		}
+	for _, name := range s.with("h264_720p", "h264_bframes", "h265_720p", "mjpeg_480p") {
+		t.Run(name, func(t *testing.T) {
+			c, f := load(t, name)
+			d := open(t, s, decoder.Config{Format: *f})
+			resizer, ok := d.(decoder.Resizer)
+			if !ok {
+				t.Skip("this decoder has no Resizer")
+			}
+			const every = 7 // units: in the middle of groups of pictures
+			widths := []int{c.Width / 2, c.Width / 4, c.Width}
+			matrices := []media.Matrix{media.MatrixBT601, media.MatrixBT709, media.MatrixBT2020}
+			before, want, changes := c.Width, c.Width, 0
+			matrix := c.Color.Matrix
+			from := c.Units[0].PTS // what is shown from here on has the wanted size
+			r := &reel{t: t, s: s}
+			check := func(first int) {
+				for i := first; i < len(r.shots); i++ {
+					shot := &r.shots[i]
+					if _, number := shot.barcode(t); number != i || shot.Corrupt {
+						t.Fatalf("frame %d shows %d, corrupt %v", i, number, shot.Corrupt)
+					}
+					width := want
+					if s.ResizesLate && shot.PTS < from {
+						width = before
+					}
+					if shot.Width != width || shot.Height != width*c.Height/c.Width {
+						t.Fatalf("frame %d is %dx%d, want a width of %d (before: %d)", i, shot.Width, shot.Height, width, before)
+					}
+					if shot.Color.Matrix != matrix {
+						t.Fatalf("frame %d has matrix %v, want %v at once", i, shot.Color.Matrix, matrix)
+					}
+				}
+			}
+			pending := false
+			for i := range c.Units {
+				if i%every == 3 && !pending {
+					before, want = want, widths[changes%len(widths)]
+					matrix = matrices[changes%len(matrices)]
+					from, pending = math.MaxInt64, true
+					changes++
+					resizer.SetOutput(decoder.Output{MaxWidth: want, Color: media.Color{Matrix: matrix}})
+				}
+				au := access(c, f, i)
+				if pending && au.RandomAccess {
+					from, pending = au.PTS, false
+				}
+				shown := len(r.shots)
+				r.decode(d, au)
+				check(shown)
+			}
+			shown := len(r.shots)
+			r.drain(d)
+			check(shown)
+			if len(r.shots) != len(c.Units) || changes < 2 {
+				t.Errorf("%d frames and %d changes, want %d and 2 at least", len(r.shots), changes, len(c.Units))
+			}
+		})
 	}
 }

@@ -30,7 +30,7 @@ type Options struct {
 	Kernels *kernels.Set
 }
 
-// Decoder implements [decoder.Decoder] and [decoder.Skipper].
+// Decoder implements [decoder.Decoder], [decoder.Skipper] and [decoder.Resizer].
 type Decoder struct {
 	device  *gpu.Device
 	options Options
@@ -44,9 +44,12 @@ type Decoder struct {
 	numbers  frameNumbers
 	session  *session // nil until the format is known
 
-	sequences uint64 // guard.Sequences when the session was made
-	stale     bool   // the session does not fit the stream
-	headers   bool   // the parser has forgotten the parameter sets
+	sequence  uint64     // changes with what the stream says of its format
+	sequences uint64     // what it was when the session was made
+	picture   jpegHeader // of the last unit, where a sequence is a picture
+	stale     bool       // the session does not fit the stream
+	headers   bool       // the parser has forgotten the parameter sets
+	refusals  int        // by the driver, since it last made a picture
 	skip      bool
 	dropped   uint64
 }
@@ -54,13 +57,15 @@ type Decoder struct {
 var (
 	_ decoder.Decoder = (*Decoder)(nil)
 	_ decoder.Skipper = (*Decoder)(nil)
+	_ decoder.Resizer = (*Decoder)(nil)
 )
 
 // New makes a decoder for cfg.Camera, which must be named: its memory is booked for
 // that. Its ring has room for cfg.Frames frames, 4 when that is 0, and two more. It
 // takes no device memory before the first access unit.
 // Zero limits mean [decoder.DefaultLimits]. The error wraps
-// [decoder.ErrUnsupported] when this device does not decode the codec.
+// [decoder.ErrUnsupported] when this device does not decode the codec, or not in
+// the shape that the parameter sets tell of.
 func New(cfg decoder.Config, o Options) (*Decoder, error) {
 	if cfg.Limits == (decoder.Limits{}) {
 		cfg.Limits = decoder.DefaultLimits()
@@ -83,15 +88,13 @@ func New(cfg decoder.Config, o Options) (*Decoder, error) {
 	if err := d.guard.Check(cfg.Format.Parameters); err != nil {
 		return nil, err
 	}
-	c, code := askCaps(d.device, codec, chroma420, 8)
-	if err := d.check("cuvidGetDecoderCaps", code); err != nil {
+	if err := d.decodable(context.Background()); err != nil {
 		return nil, err
 	}
-	if c.known && !c.supported {
-		return nil, fmt.Errorf("%w: %s does not decode %s", decoder.ErrUnsupported, o.Device.Info().Name, cfg.Format.Codec)
-	}
-	if d.native, ok = newNative(d.device, codec, cfg.Format.NoReorder); !ok {
-		return nil, errors.New("nvdec: out of memory")
+	// What a picture refers to decides the order; a JPEG refers to nothing.
+	noReorder := cfg.Format.NoReorder || codec == codecJPEG
+	if d.native, ok = newNative(d.device, codec, noReorder); !ok {
+		return nil, fmt.Errorf("%w: the process has no memory", decoder.ErrExhausted)
 	}
 	return d, nil
 }
@@ -110,7 +113,7 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if len(au.Data) == 0 {
 		return fmt.Errorf("%w: it is empty", decoder.ErrCorrupt)
 	}
-	if err := d.guard.Check(au.Data); err != nil {
+	if err := d.look(au.Data); err != nil {
 		return err
 	}
 	token := d.timeline.Add(au)
@@ -136,10 +139,38 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if failed != nil {
 		d.timeline.Damaged(token)
 	}
-	if err := d.deliver(ctx, out.shown, emit); err != nil {
+	refusals := d.refusals
+	lost, err := d.deliver(ctx, out.shown, emit)
+	if err != nil {
 		return err
 	}
+	if failed == nil {
+		failed = lost
+	}
+	if failed == nil && d.refusals == refusals && out.decoded > 0 {
+		d.refusals = 0
+	}
 	return failed
+}
+
+// look reads what the unit says of its format, before the driver does.
+func (d *Decoder) look(data []byte) error {
+	if err := d.guard.Check(data); err != nil {
+		return err
+	}
+	if d.codec != codecJPEG {
+		d.sequence = d.guard.Sequences
+		return nil
+	}
+	picture, err := readJPEG(data)
+	if err != nil {
+		return err
+	}
+	if picture != d.picture {
+		d.picture = picture
+		d.sequence++
+	}
+	return nil
 }
 
 // parse runs the driver's parser, which decodes. failed is the unit's fault or the
@@ -179,33 +210,44 @@ func (d *Decoder) Drain(ctx context.Context, emit func(*frame.Frame) error) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var err error
+	var refusal, err error
 	if d.session != nil {
-		err = d.end(ctx, emit)
+		refusal, err = d.end(ctx, emit)
 	}
 	d.timeline.Reset()
-	return err
-}
-
-// end has the parser show what it holds back. It forgets the parameter sets.
-func (d *Decoder) end(ctx context.Context, emit func(*frame.Frame) error) error {
-	out, failed, err := d.parse(ctx, nil, 0)
 	if err != nil {
 		return err
 	}
-	d.headers, d.numbers = true, frameNumbers{}
-	if err := d.deliver(ctx, out.shown, emit); err != nil {
-		return err
-	}
-	return failed
+	return refusal
 }
 
-func (d *Decoder) gate(ctx context.Context) (release func(), err error) {
-	return d.device.Gate().Acquire(ctx, d.cfg.Camera)
+// end has the parser show what it holds back. It forgets the parameter sets. A
+// session that the driver refuses this for is ended: refusal says why.
+func (d *Decoder) end(ctx context.Context, emit func(*frame.Frame) error) (refusal, err error) {
+	out, refusal, err := d.parse(ctx, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	d.headers, d.numbers = true, frameNumbers{}
+	lost, err := d.deliver(ctx, out.shown, emit)
+	switch {
+	case err != nil:
+		return nil, err
+	case refusal == nil:
+		return lost, nil
+	case errors.Is(refusal, decoder.ErrCorrupt):
+		return refusal, d.finish()
+	}
+	return nil, refusal
 }
 
 // SkipNonReference implements [decoder.Skipper]. The unit's own mark is trusted.
 func (d *Decoder) SkipNonReference(on bool) { d.skip = on }
+
+// SetOutput implements [decoder.Resizer]. Another size takes effect with the next
+// random-access unit, because engines do not keep the pictures that others refer to
+// when their output changes.
+func (d *Decoder) SetOutput(o decoder.Output) { d.cfg.Output = o }
 
 // Dropped counts pictures that were decoded and not emitted because readers held
 // every slot of the ring.
@@ -218,7 +260,8 @@ func (d *Decoder) Close() error {
 	}
 	d.closed = true
 	err := d.finish()
-	return errors.Join(err, d.device.Check("cuvidDestroyVideoParser", d.native.free()))
+	d.native.free()
+	return err
 }
 
 // leading says whether the unit is one that refers to pictures before the place

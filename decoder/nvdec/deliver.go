@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/internal/stream"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/kernels"
@@ -12,60 +14,58 @@ import (
 	"github.com/frameport/frameport/media"
 )
 
-// deliver emits the n pictures whose turn has come.
-func (d *Decoder) deliver(ctx context.Context, n int, emit func(*frame.Frame) error) (err error) {
-	// A picture that had to be mapped early occupies the output surface: it goes
-	// into its slot before the others need that.
-	var early *surface.Slot
-	saved := -1
-	for i := 1; i < n; i++ {
-		if d.native.shown(i).saved {
-			saved = i
-			if early, err = d.fetch(ctx, i); err != nil {
-				return err
-			}
+// deliver emits the n pictures whose turn has come. lost is why some of them could
+// not be fetched; the others are emitted nevertheless.
+func (d *Decoder) deliver(ctx context.Context, n int, emit func(*frame.Frame) error) (lost, err error) {
+	early, saved, err := d.rescue(ctx, n)
+	defer func() {
+		if early != nil {
+			d.session.ring.Put(early)
+		}
+	}()
+	if errors.Is(err, decoder.ErrCorrupt) {
+		lost, err = err, nil
+	}
+	for i := 0; i < n && err == nil; i++ {
+		p := d.native.shown(i)
+		u := d.timeline.Take(p.token)
+		if d.cfg.Select != nil && !d.cfg.Select(u.Times.PTS) {
+			continue
+		}
+		var slot *surface.Slot
+		switch {
+		case i == saved:
+			slot, early = early, nil
+		case !p.lost:
+			slot, err = d.fetch(ctx, i)
+		}
+		switch {
+		case errors.Is(err, decoder.ErrCorrupt):
+			lost, err = err, nil
+		case err != nil:
+		case slot == nil:
+			d.dropped++
+		default:
+			err = d.publish(slot, p.token, u, emit)
 		}
 	}
-	for i := range n {
-		slot := early
-		if i != saved {
-			slot = nil
-		} else {
-			early = nil
-		}
-		if err = d.deliverOne(ctx, i, slot, i == saved, emit); err != nil {
-			break
-		}
-	}
-	if early != nil {
-		d.session.ring.Put(early)
-	}
-	return err
+	return lost, err
 }
 
-// deliverOne emits the i-th picture. fetched says that it is in its slot already,
-// or that there was none for it.
-func (d *Decoder) deliverOne(ctx context.Context, i int, slot *surface.Slot, fetched bool, emit func(*frame.Frame) error) (err error) {
-	p := d.native.shown(i)
-	u := d.timeline.Take(p.token)
-	if d.cfg.Select != nil && !d.cfg.Select(u.Times.PTS) {
-		if slot != nil {
-			d.session.ring.Put(slot)
-		}
-		if p.saved && !fetched {
-			return d.device.Check("cuvidUnmapVideoFrame", d.native.unmap())
-		}
-		return nil
-	}
-	if !fetched && !p.lost {
-		if slot, err = d.fetch(ctx, i); err != nil {
-			return err
+// rescue fetches the picture that had to be mapped early, so that the output
+// surface that it occupies is free for the others. Its number is -1 when there is
+// none.
+func (d *Decoder) rescue(ctx context.Context, n int) (*surface.Slot, int, error) {
+	for i := range n {
+		if d.native.shown(i).saved {
+			slot, err := d.fetch(ctx, i)
+			return slot, i, err
 		}
 	}
-	if slot == nil {
-		d.dropped++
-		return nil
-	}
+	return nil, -1, nil
+}
+
+func (d *Decoder) publish(slot *surface.Slot, token int64, u stream.Unit, emit func(*frame.Frame) error) error {
 	s := d.session.setup
 	f := slot.Publish(frame.Info{
 		Times:   u.Times,
@@ -74,13 +74,12 @@ func (d *Decoder) deliverOne(ctx context.Context, i int, slot *surface.Slot, fet
 		Width:   s.width,
 		Height:  s.height,
 		// The stream's own height decides what an untagged stream means.
-		Color:    s.format.color().Override(d.cfg.Output.Color).Resolve(s.format.bottom - s.format.top),
+		Color:    s.format.color(d.codec).Override(d.cfg.Output.Color).Resolve(s.format.bottom - s.format.top),
 		KeyFrame: u.RandomAccess,
-		Corrupt:  u.Corrupt || d.timeline.Corrupt(p.token),
+		Corrupt:  u.Corrupt || d.timeline.Corrupt(token),
 	})
-	err = emit(f)
-	f.Release()
-	return err
+	defer f.Release()
+	return emit(f)
 }
 
 // fetch queues the i-th picture into a slot, once it is decoded. The slot is nil
@@ -88,10 +87,7 @@ func (d *Decoder) deliverOne(ctx context.Context, i int, slot *surface.Slot, fet
 func (d *Decoder) fetch(ctx context.Context, i int) (*surface.Slot, error) {
 	slot, err := d.session.ring.Take()
 	if errors.Is(err, surface.ErrFull) {
-		if d.native.shown(i).saved {
-			return nil, d.device.Check("cuvidUnmapVideoFrame", d.native.unmap())
-		}
-		return nil, nil
+		return nil, d.leave(ctx, i)
 	}
 	if err != nil {
 		return nil, err
@@ -103,6 +99,19 @@ func (d *Decoder) fetch(ctx context.Context, i int) (*surface.Slot, error) {
 	return slot, nil
 }
 
+// leave gives up the i-th picture.
+func (d *Decoder) leave(ctx context.Context, i int) error {
+	if !d.native.shown(i).saved {
+		return nil
+	}
+	release, err := d.gate(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return d.checkUnit("cuvidUnmapVideoFrame", d.native.unmap())
+}
+
 func (d *Decoder) fill(ctx context.Context, i int, slot *surface.Slot) error {
 	release, err := d.gate(ctx)
 	if err != nil {
@@ -110,17 +119,17 @@ func (d *Decoder) fill(ctx context.Context, i int, slot *surface.Slot) error {
 	}
 	defer release()
 	p, code := d.native.mapPicture(i)
-	if err := d.check("cuvidMapVideoFrame", code); err != nil {
+	if err := d.checkUnit("cuvidMapVideoFrame", code); err != nil {
 		return err
 	}
 	d.noteDamage()
 	if d.session.setup.wide {
-		err = d.round(p, slot)
+		err = d.unitError(classify(d.round(p, slot)))
 	} else {
-		err = d.check("cuMemcpy2DAsync", d.native.copy(p, slot))
+		err = d.checkUnit("cuMemcpy2DAsync", d.native.copy(p, slot))
 	}
 	// The next map works on the same stream, behind what has been queued here.
-	return errors.Join(err, d.device.Check("cuvidUnmapVideoFrame", d.native.unmap()))
+	return errors.Join(err, d.checkUnit("cuvidUnmapVideoFrame", d.native.unmap()))
 }
 
 // round queues the conversion of a 16-bit picture.

@@ -86,7 +86,7 @@ func (n native) setStream(s *gpu.Stream) { C.fp_nvdec_set_stream(n.c, s.Handle()
 
 // format is the driver's view of a stream.
 type format struct {
-	raw                      C.CUVIDEOFORMAT
+	raw C.CUVIDEOFORMAT
 	coding
 	left, top, right, bottom int // what is shown
 	minSurfaces              int

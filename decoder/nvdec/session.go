@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/internal/stream"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/surface"
@@ -15,21 +16,31 @@ import (
 
 // session is what a known format has brought about.
 type session struct {
-	setup       *setup
-	stream      *gpu.Stream
-	booking     *gpu.Booking
-	reservation *gpu.Reservation
-	ring        *surface.Ring
+	setup   *setup
+	stream  *gpu.Stream
+	booking *gpu.Booking
+	ring    *surface.Ring
 }
+
+// tooManyRefusals in a row, and the session is made anew: a driver that has lost its
+// way does not find it by itself.
+const tooManyRefusals = 2
 
 // ready makes the session fit the unit that comes next.
 func (d *Decoder) ready(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error {
-	if d.session != nil && d.sequences == d.guard.Sequences && !d.stale {
+	if d.session != nil && au.RandomAccess && d.refusals >= tooManyRefusals {
+		d.refusals = 0
+		if err := d.finish(); err != nil {
+			return err
+		}
+	}
+	if d.session != nil && d.sequences == d.sequence && !d.stale && !(au.RandomAccess && d.resized()) {
 		return nil
 	}
 	if d.session != nil {
-		// The old sequence's pictures come first.
-		if err := d.end(ctx, emit); err != nil {
+		// The old sequence's pictures come first. Those that the driver refuses to
+		// show now are lost, which is no reason to refuse the new ones.
+		if _, err := d.end(ctx, emit); err != nil {
 			return err
 		}
 	}
@@ -43,15 +54,23 @@ func (d *Decoder) ready(ctx context.Context, au *media.AccessUnit, emit func(*fr
 		}
 		return nil // too broken to say: what was there may still fit
 	}
-	s, err := d.plan(f)
+	s, err := d.plan(ctx, f)
 	if err != nil {
 		return err
 	}
 	if err := d.become(ctx, s); err != nil {
 		return err
 	}
-	d.sequences, d.stale = d.guard.Sequences, false
+	d.sequences, d.stale = d.sequence, false
 	return nil
+}
+
+// resized says whether the frames that are wanted have another size than those that
+// are made.
+func (d *Decoder) resized() bool {
+	s := d.session.setup
+	w, h := stream.Fit(s.format.right-s.format.left, s.format.bottom-s.format.top, d.cfg.Output)
+	return w != s.width || h != s.height
 }
 
 // probe asks the driver's parser what the unit's format is.
@@ -89,23 +108,15 @@ func (d *Decoder) adapt(ctx context.Context, s *setup) (bool, error) {
 	if !d.native.canReconfigure(s) {
 		return false, nil
 	}
-	if same(old, s) {
+	if same(old, s) && old.format.raw == s.format.raw {
 		s.surfaces = old.surfaces
 		d.session.setup = s
-		if old.format.raw == s.format.raw {
-			return true, nil
+		return true, nil
+	}
+	if err := d.reconfigure(ctx, s); err != nil {
+		if errors.Is(err, decoder.ErrCorrupt) {
+			return false, nil // it may do for a new one what it refuses for this
 		}
-	}
-	release, err := d.gate(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer release()
-	// Copies out of the output surface may still be queued.
-	if err := d.session.stream.Synchronize(); err != nil {
-		return false, err
-	}
-	if err := d.check("cuvidReconfigureDecoder", d.native.reconfigure(s)); err != nil {
 		return false, err
 	}
 	s.surfaces = max(s.surfaces, old.surfaces)
@@ -113,84 +124,42 @@ func (d *Decoder) adapt(ctx context.Context, s *setup) (bool, error) {
 	if s.targetWidth == old.targetWidth && s.targetHeight == old.targetHeight {
 		return true, nil
 	}
-	if err := d.renewRing(s); err != nil {
+	if err := d.renewRing(ctx, s); err != nil {
 		return false, errors.Join(err, d.finish()) // no session without a ring
 	}
 	return true, nil
 }
 
-func (d *Decoder) renewRing(s *setup) (err error) {
+func (d *Decoder) reconfigure(ctx context.Context, s *setup) error {
+	release, err := d.gate(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	// Copies out of the output surface may still be queued.
+	if err := d.session.stream.Synchronize(); err != nil {
+		return err
+	}
+	return d.checkUnit("cuvidReconfigureDecoder", d.native.reconfigure(s))
+}
+
+// renewRing replaces the ring. Frames that are still held keep the old one alive.
+func (d *Decoder) renewRing(ctx context.Context, s *setup) error {
 	old := d.session.ring
+	if more := d.ringConfig(s).Bytes() - old.Memory().Size(); more > 0 {
+		room, err := d.device.Admission().Reserve(more, d.cfg.Camera)
+		if err != nil {
+			return classify(err)
+		}
+		defer room.Close()
+	}
 	d.session.ring = nil
 	if err := old.Retire(); err != nil {
 		return err
 	}
-	d.session.ring, err = surface.New(d.device, d.ringConfig(s))
-	return err
+	return d.makeRing(ctx, s)
 }
 
 func same(a, b *setup) bool {
 	return a.targetWidth == b.targetWidth && a.targetHeight == b.targetHeight && a.wide == b.wide
-}
-
-// create makes a session, or leaves nothing behind.
-func (d *Decoder) create(ctx context.Context, s *setup) error {
-	ring := d.ringConfig(s)
-	reservation, err := d.device.Admission().Reserve(s.estimate(ring), d.cfg.Camera)
-	if err != nil {
-		return err
-	}
-	d.session = &session{setup: s, reservation: reservation}
-	if d.session.ring, err = surface.New(d.device, ring); err == nil {
-		err = d.createDecoder(ctx, s)
-	}
-	if err != nil {
-		return errors.Join(err, d.finish())
-	}
-	return nil
-}
-
-// createDecoder makes the stream and the decoder, and books what they take.
-func (d *Decoder) createDecoder(ctx context.Context, s *setup) (err error) {
-	use := gpu.Use{Purpose: gpu.PurposeDecoder, Owner: d.cfg.Camera}
-	d.session.booking, err = d.device.Measure(ctx, use, 1, func() error {
-		release, err := d.gate(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
-		if d.session.stream, err = d.device.NewStream(use); err != nil {
-			return err
-		}
-		d.native.setStream(d.session.stream)
-		return d.check("cuvidCreateDecoder", d.native.create(s))
-	})
-	return err
-}
-
-// finish ends the session. Frames that are still held keep their ring alive.
-func (d *Decoder) finish() error {
-	s := d.session
-	if s == nil {
-		return nil
-	}
-	d.session, d.headers = nil, true
-	var errs []error
-	if s.stream != nil {
-		errs = append(errs, s.stream.Synchronize())
-	}
-	destroy := func() error { return d.device.Check("cuvidDestroyDecoder", d.native.destroy()) }
-	if s.booking != nil {
-		errs = append(errs, s.booking.Release(destroy))
-	} else {
-		errs = append(errs, destroy())
-	}
-	if s.stream != nil {
-		errs = append(errs, s.stream.Close())
-	}
-	if s.ring != nil {
-		errs = append(errs, s.ring.Retire())
-	}
-	errs = append(errs, s.reservation.Close())
-	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package nvdec
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/frameport/frameport/decoder"
@@ -32,28 +33,25 @@ type setup struct {
 }
 
 // plan decides how a stream is decoded, or says why it is not.
-func (d *Decoder) plan(f format) (*setup, error) {
+func (d *Decoder) plan(ctx context.Context, f format) (*setup, error) {
 	if err := d.guard.Size(f.codedWidth, f.codedHeight); err != nil {
 		// The limits are for what the stream says of its size, without padding.
 		if err := d.guard.Size(f.right-f.left, f.bottom-f.top); err != nil {
 			return nil, err
 		}
 	}
-	c, err := d.capabilities(f)
+	if f.right <= f.left || f.bottom <= f.top {
+		return nil, fmt.Errorf("%w: it shows nothing of its picture", decoder.ErrCorrupt)
+	}
+	wide, err := d.output(ctx, f.coding)
 	if err != nil {
 		return nil, err
 	}
-	s := &setup{format: f, surfaces: f.minSurfaces}
+	s := &setup{format: f, surfaces: f.minSurfaces, wide: wide}
 	if s.surfaces == 0 {
 		s.surfaces = unknownSurfaces
 	}
 	s.surfaces = min(s.surfaces+1, maxSurfaces)
-	switch eight, sixteen := c.formats>>outputNV12&1 != 0, c.formats>>outputP016&1 != 0; {
-	case f.lumaDepth > 8 && sixteen && d.options.Kernels != nil:
-		s.wide = true
-	case !eight:
-		return nil, fmt.Errorf("%w: this GPU gives no 8-bit pictures of %d-bit %s", decoder.ErrUnsupported, f.lumaDepth, d.cfg.Format.Codec)
-	}
 	s.width, s.height = stream.Fit(f.right-f.left, f.bottom-f.top, d.cfg.Output)
 	s.targetWidth, s.targetHeight = s.width+s.width&1, s.height+s.height&1
 	s.right, s.bottom = f.right, f.bottom
@@ -66,13 +64,38 @@ func (d *Decoder) plan(f format) (*setup, error) {
 	return s, nil
 }
 
+// output says whether the engine is to make 16 bits of such a stream, or why it makes
+// nothing of it.
+func (d *Decoder) output(ctx context.Context, f coding) (wide bool, err error) {
+	c, err := d.capabilities(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	switch eight, sixteen := c.formats>>outputNV12&1 != 0, c.formats>>outputP016&1 != 0; {
+	case f.lumaDepth > 8 && sixteen && d.options.Kernels != nil:
+		return true, nil
+	case !eight:
+		return false, fmt.Errorf("%w: this GPU gives no 8-bit pictures of %d-bit %s", decoder.ErrUnsupported, f.lumaDepth, d.cfg.Format.Codec)
+	}
+	return false, nil
+}
+
 // capabilities checks the stream against the device's.
-func (d *Decoder) capabilities(f format) (caps, error) {
-	what := fmt.Sprintf("%d-bit %s of %dx%d", f.lumaDepth, d.cfg.Format.Codec, f.codedWidth, f.codedHeight)
-	if f.chroma != chroma420 || f.lumaDepth != f.chromaDepth || f.right <= f.left || f.bottom <= f.top {
-		return caps{}, fmt.Errorf("%w: %s with chroma format %d on the GPU, which makes 4:2:0 only", decoder.ErrUnsupported, what, f.chroma)
+func (d *Decoder) capabilities(ctx context.Context, f coding) (caps, error) {
+	what := fmt.Sprintf("%d-bit %s", f.lumaDepth, d.cfg.Format.Codec)
+	if f.codedWidth > 0 {
+		what += fmt.Sprintf(" of %dx%d", f.codedWidth, f.codedHeight)
+	}
+	if f.chroma != chroma420 || f.lumaDepth != f.chromaDepth {
+		return caps{}, fmt.Errorf("%w: %s with chroma format %d of %d bits on the GPU, which makes 4:2:0 only",
+			decoder.ErrUnsupported, what, f.chroma, f.chromaDepth)
+	}
+	release, err := d.gate(ctx)
+	if err != nil {
+		return caps{}, err
 	}
 	c, code := askCaps(d.device, d.codec, f.chroma, f.lumaDepth)
+	release()
 	if err := d.check("cuvidGetDecoderCaps", code); err != nil {
 		return caps{}, err
 	}
@@ -86,6 +109,7 @@ func (d *Decoder) capabilities(f format) (caps, error) {
 	switch {
 	case !c.supported:
 		return c, fmt.Errorf("%w: %s does not decode %s", decoder.ErrUnsupported, d.device.Info().Name, what)
+	case f.codedWidth == 0:
 	case f.codedWidth < c.minWidth || f.codedHeight < c.minHeight,
 		f.codedWidth > c.maxWidth || f.codedHeight > c.maxHeight,
 		(f.codedWidth>>4)*(f.codedHeight>>4) > c.maxMacroblocks:
@@ -116,8 +140,11 @@ func (s *setup) estimate(ring surface.Config) int64 {
 }
 
 // color is what the stream says about its colour. Matrices that cameras don't use
-// count as unspecified.
-func (f *format) color() (c media.Color) {
+// count as unspecified. A JPEG picture says nothing and means JFIF.
+func (f *format) color(codec int) (c media.Color) {
+	if codec == codecJPEG {
+		return media.JFIF()
+	}
 	switch f.matrix {
 	case 1:
 		c.Matrix = media.MatrixBT709

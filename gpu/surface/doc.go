@@ -16,6 +16,8 @@
 //
 // # Goroutines
 //
-// The package starts none. Take and Put belong to the decoder's goroutine; all
+// A ring waits for a place at the device's gate to be freed, and the last release of
+// a retired ring's frame frees it: who has such a place must not release frames.
+// The package starts no goroutines. Take and Put belong to the decoder's goroutine; all
 // else may be used from anywhere.
 package surface

@@ -1,6 +1,7 @@
 package surface
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -72,7 +73,8 @@ type Ring struct {
 	closed  bool
 }
 
-// New allocates a ring. Its memory and events are booked for the owner's ring.
+// New allocates a ring. Its memory and events are booked for the owner's ring. The
+// caller has a place at the device's gate where many cameras share the device.
 func New(device *gpu.Device, c Config) (*Ring, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -92,7 +94,7 @@ func New(device *gpu.Device, c Config) (*Ring, error) {
 		s := &r.slots[i]
 		s.ring, s.offset = r, int64(i)*int64(pitch)*int64(rows)*3/2
 		if s.ready, err = device.NewEvent(use); err != nil {
-			return nil, errors.Join(err, r.destroy())
+			return nil, errors.Join(err, r.giveBack())
 		}
 		r.free = append(r.free, s)
 	}
@@ -184,7 +186,19 @@ func (r *Ring) Retire() error {
 	return r.destroy()
 }
 
+// destroy frees the ring with a place at the gate, however long that takes: the
+// driver may wait for everything on the device before it takes memory back, and a
+// thousand rings may go at once.
 func (r *Ring) destroy() error {
+	release, err := r.device.Gate().Acquire(context.Background(), r.config.Owner)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return r.giveBack()
+}
+
+func (r *Ring) giveBack() error {
 	var errs []error
 	for i := range r.slots {
 		if e := r.slots[i].ready; e != nil {
