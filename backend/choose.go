@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/gpu"
 )
 
 // build makes what cfg asks for. What it has made when it fails is in b.engines.
@@ -19,13 +20,22 @@ func (b *Backend) build(ctx context.Context, cfg Config) error {
 		return b.withCUDA(cfg, c)
 	}
 	if cfg.Kind == config.BackendCUDA {
-		return fmt.Errorf("%w: cuda: %w; use --backend auto or --backend cpu to go on without", ErrUnavailable, err)
+		return fmt.Errorf("%w: CUDA: %w; use --backend auto or --backend cpu to go on without", ErrUnavailable, err)
 	}
-	if ctx.Err() != nil {
-		return errors.Join(err, ctx.Err())
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
+		return err
 	}
-	b.Choice.Kind, b.Choice.Reason = config.BackendCPU, err.Error()
+	b.Choice.Kind, b.Choice.Reason = config.BackendCPU, reasonOf(err)
 	return b.host(cfg)
+}
+
+// reasonOf is what an operator needs to know of why there is no GPU; the rest is for
+// --backend cuda, which fails with all of it.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*gpu.Error](err); ok && e.Reason != "" {
+		return e.Reason
+	}
+	return err.Error()
 }
 
 // withCUDA assembles the GPUs, and the CPU for what they can't do.

@@ -47,9 +47,9 @@ func (b *Backend) Admit(id string, spec config.Camera) (release func(), err erro
 func (b *Backend) possible(kind config.BackendKind, device string) error {
 	switch {
 	case b.cuda == nil && kind == config.BackendCUDA:
-		return fmt.Errorf("%w: the camera asks for CUDA, and there is none: %s; set its backend to AUTO or CPU", camera.ErrBackend, b.Choice.Reason)
+		return fmt.Errorf("%w: the camera asks for CUDA, and this worker decodes on the CPU: %s; set its backend to AUTO or CPU", camera.ErrBackend, b.Choice.Reason)
 	case b.cuda == nil && device != "":
-		return fmt.Errorf("%w: the camera asks for device %q, and there is no GPU in use: %s; leave device empty",
+		return fmt.Errorf("%w: the camera asks for device %q, and this worker decodes on the CPU; leave device empty: %s",
 			camera.ErrBackend, device, b.Choice.Reason)
 	case b.cuda != nil && device != "" && kind != config.BackendCPU:
 		_, err := b.cuda.candidates(device)
