@@ -113,6 +113,11 @@ gpusim: deps-test ## Build the simulated NVIDIA driver into build/gpusim
 gpusim-sanitize: deps-test
 	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim-sanitize SANITIZE=1
 
+# A folder to carry to a machine with a GPU: the reference stack (bench/gpupeers/README.md).
+.PHONY: gpu-peers-bundle
+gpu-peers-bundle: deps-test ## Make build/gpu-peers-bundle, which measures the reference stack on a GPU
+	@bench/gpupeers/bundle.sh build/gpu-peers-bundle
+
 ## Check ----------------------------------------------------------------------
 
 .PHONY: check
