@@ -112,7 +112,7 @@ class Rate(unittest.TestCase):
             opened.append(1)
             yield from itertools.repeat(0)
 
-        self.assertGreater(decode.rate(4, stream, 0.05), 0)
+        self.assertGreater(decode.rate(4, stream, 0.5), 0)
         self.assertEqual(len(opened), 4)
 
     def test_one_stream_that_fails_fails_it_and_nobody_waits_for_ever(self):
