@@ -113,6 +113,14 @@ gpusim: deps-test ## Build the simulated NVIDIA driver into build/gpusim
 gpusim-sanitize: deps-test
 	@$(ENV) $(MAKE) -f gpu/gpusim/build.mk OUT=build/gpusim-sanitize SANITIZE=1
 
+# A folder to carry to a machine with a GPU, and what it does there (bench/results/README.md).
+.PHONY: gpu-bundle gpu-check
+gpu-bundle: build deps-test ## Make build/gpu-bundle, which tries and measures a machine with a GPU
+	@$(ENV) VERSION='$(VERSION)' bench/gpu/bundle.sh build/gpu-bundle
+
+gpu-check: gpu-bundle ## Run it here, into build/gpu-check
+	@bash build/gpu-bundle/run.sh build/gpu-check
+
 # A folder to carry to a machine with a GPU: the reference stack (bench/gpupeers/README.md).
 .PHONY: gpu-peers-bundle
 gpu-peers-bundle: deps-test ## Make build/gpu-peers-bundle, which measures the reference stack on a GPU
