@@ -28,6 +28,16 @@ type Options struct {
 	// Kernels round pictures of more than 8 bits. Nil: the engine makes 8 bits of
 	// them itself, where it can; how it rounds is not documented.
 	Kernels *kernels.Set
+	// ExtraSurfaces are decode surfaces beyond those that the stream needs. 0 is one,
+	// negative is none. More let the engine run further ahead and cost memory.
+	ExtraSurfaces int
+}
+
+func (o *Options) extraSurfaces() int {
+	if o.ExtraSurfaces == 0 {
+		return 1
+	}
+	return max(0, o.ExtraSurfaces)
 }
 
 // Decoder implements [decoder.Decoder], [decoder.Skipper] and [decoder.Resizer].

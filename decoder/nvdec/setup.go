@@ -51,7 +51,7 @@ func (d *Decoder) plan(ctx context.Context, f format) (*setup, error) {
 	if s.surfaces == 0 {
 		s.surfaces = unknownSurfaces
 	}
-	s.surfaces = min(s.surfaces+1, maxSurfaces)
+	s.surfaces = min(s.surfaces+d.options.extraSurfaces(), maxSurfaces)
 	s.width, s.height = stream.Fit(f.right-f.left, f.bottom-f.top, d.cfg.Output)
 	s.targetWidth, s.targetHeight = s.width+s.width&1, s.height+s.height&1
 	s.right, s.bottom = f.right, f.bottom
