@@ -4,8 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/decoder/decodertest"
 	"github.com/frameport/frameport/decoder/nvdec"
@@ -17,8 +15,6 @@ import (
 	"github.com/frameport/frameport/internal/testvideo"
 	"github.com/frameport/frameport/media"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // download returns a frame's pixels as tight I420, the way a reader gets them: on a
 // stream of its own that waits for the slot.

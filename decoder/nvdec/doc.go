@@ -1,5 +1,8 @@
-// Package nvdec decodes H.264 and HEVC of 8 and 10 bits on NVIDIA's video engines,
-// through the driver's own interface (cuvid).
+// Package nvdec decodes H.264, HEVC of 8 and 10 bits and MJPEG on NVIDIA's video
+// engines, through the driver's own interface (cuvid). Of MJPEG it takes baseline
+// pictures with 4:2:0 chroma and an even size; for all else it says
+// [decoder.ErrUnsupported] before it takes any memory, so that another decoder can
+// have the stream.
 //
 // # Pixels
 //
@@ -10,8 +13,9 @@
 // readers hold every slot the picture is dropped and counted.
 //
 // Interlaced streams give one frame per coded frame, both fields woven together.
-// The size changes only where the stream begins a new sequence; to get another one
-// earlier, make a new decoder.
+// Another size of output takes effect with the next random-access unit: the engine is
+// reconfigured, and the ring replaced. Frames that are held stay as they are, in the
+// old ring, until they are released.
 //
 // # Damage
 //
@@ -26,10 +30,14 @@
 // checked, the camera is admitted, and its memory measured around the creation, one
 // creation per device at a time. It is kept when the stream ends and begins again
 // with the same format, reconfigured where the driver allows, and else made anew.
+// What the driver refuses costs the unit; when it keeps refusing, the session is made
+// anew with the next random-access unit. No room is [decoder.ErrExhausted] and harms
+// nobody else; a broken context is gpu.ErrDeviceLost, and the device's health says so.
 //
 // # Goroutines
 //
 // A Decoder belongs to one goroutine and starts none. Calls into the driver that
-// may block pass the device's gate. Frames may be released from anywhere, also
-// after Close; the ring's memory goes with the last of them.
+// may block pass the device's gate, also those that give things back: see Note:
+// [Gate]. Frames may be released from anywhere, also after Close; the ring's memory
+// goes with the last of them.
 package nvdec

@@ -19,9 +19,17 @@ import (
 
 func load(t *testing.T, name string) (*testvideo.Clip, decoder.Config) {
 	t.Helper()
-	c, err := testvideo.Load(name)
+	c, cfg, err := loadClip(name)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return c, cfg
+}
+
+func loadClip(name string) (*testvideo.Clip, decoder.Config, error) {
+	c, err := testvideo.Load(name)
+	if err != nil {
+		return nil, decoder.Config{}, err
 	}
 	f := media.Format{Codec: c.Codec, Width: c.Width, Height: c.Height, NoReorder: len(c.Display) == 0}
 	for _, nal := range [][]byte{c.VPS, c.SPS, c.PPS} {
@@ -29,7 +37,7 @@ func load(t *testing.T, name string) (*testvideo.Clip, decoder.Config) {
 			f.Parameters = append(append(f.Parameters, 0, 0, 0, 1), nal...)
 		}
 	}
-	return c, decoder.Config{Format: f, Camera: "door"}
+	return c, decoder.Config{Format: f, Camera: "door"}, nil
 }
 
 func unit(c *testvideo.Clip, i int) *media.AccessUnit {

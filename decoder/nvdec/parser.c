@@ -163,8 +163,11 @@ int fp_nvdec_parse(fp_nvdec *d, const uint8_t *data, size_t size, int64_t token)
 	if (r != CUDA_SUCCESS) {
 		return r;
 	}
-	if (d->mapped) { // nobody took what had been saved
-		d->cuvid->cuvidUnmapVideoFrame64(d->decoder, d->mapped);
+	if (d->mapped) { // nobody took what had been saved, or it could not be unmapped
+		r = d->cuvid->cuvidUnmapVideoFrame64(d->decoder, d->mapped);
+		if (r != CUDA_SUCCESS) {
+			return fp_pop_after(d->cu, r);
+		}
 		d->mapped = 0;
 	}
 	if (!d->parser) {
@@ -219,7 +222,9 @@ int fp_nvdec_unmap(fp_nvdec *d) {
 		return r;
 	}
 	r = d->cuvid->cuvidUnmapVideoFrame64(d->decoder, d->mapped);
-	d->mapped = 0;
+	if (r == CUDA_SUCCESS) {
+		d->mapped = 0; // otherwise the next parse tries again
+	}
 	return fp_pop_after(d->cu, r);
 }
 
