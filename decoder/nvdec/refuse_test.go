@@ -67,6 +67,7 @@ func TestUnsupported(t *testing.T) {
 // TestJPEGRefused: the header of a picture is enough to refuse it.
 func TestJPEGRefused(t *testing.T) {
 	sim, options := open(t)
+	sim.Fail("") // counts anew
 	c, cfg := load(t, "mjpeg_480p")
 	before := used(t, sim, options.Device)
 	sof := bytes.Index(c.Units[0].Data, []byte{0xFF, 0xC0})
@@ -100,6 +101,9 @@ func TestJPEGRefused(t *testing.T) {
 		if after := used(t, sim, options.Device); after != before {
 			t.Errorf("%s: %+v is in use, was %+v", test.name, after, before)
 		}
+	}
+	if n := sim.Calls("cuvidCreateVideoParser"); n != 0 {
+		t.Errorf("the driver was asked %d times", n)
 	}
 	cfg.Format.Width = 639
 	if _, err := nvdec.New(cfg, options); !errors.Is(err, decoder.ErrUnsupported) {

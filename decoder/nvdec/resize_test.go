@@ -3,10 +3,13 @@ package nvdec_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/nvdec"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/gputest"
@@ -124,6 +127,51 @@ func TestReconnecting(t *testing.T) {
 	if n := sim.Calls("cuvidCreateDecoder"); sim.Simulated() && n != 1 {
 		t.Errorf("%d sessions were made", n)
 	}
+}
+
+// TestNarrowGate: with a single place at the gate nobody who has it waits for somebody
+// who wants it, while cameras come, change and go at once. See Note: [Gate].
+func TestNarrowGate(t *testing.T) {
+	t.Setenv("FRAMEPORT_GPUSIM_ENGINES", "1")
+	sim := gputest.Open(t)
+	sim.NeedsSimulator()
+	device := sim.Device(gpu.DeviceConfig{CallsPerEngine: 1})
+	if n := device.Gate().Stats().Capacity; n != 1 {
+		t.Fatalf("the gate has %d places", n)
+	}
+	small, format := load(t, "color_red")
+	large, _ := load(t, "h264_change_b")
+	var cameras sync.WaitGroup
+	for i := range 8 {
+		cfg := format
+		cfg.Camera = fmt.Sprintf("camera%d", i)
+		cameras.Go(func() {
+			for range 3 {
+				d, err := nvdec.New(cfg, nvdec.Options{Device: device})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var held *frame.Frame
+				keep := func(f *frame.Frame) error {
+					if held != nil {
+						held.Release()
+					}
+					held = f.Retain()
+					return nil
+				}
+				for n, c := range []*testvideo.Clip{small, large, small, large} {
+					d.SetOutput(decoder.Output{MaxWidth: 64 << (n % 2)})
+					err = errors.Join(err, d.Decode(t.Context(), unit(c, 0), keep), d.Drain(t.Context(), keep))
+				}
+				if err = errors.Join(err, d.Close()); err != nil {
+					t.Error(err)
+				}
+				held.Release()
+			}
+		})
+	}
+	cameras.Wait()
 }
 
 // TestResizeRoom: a larger ring is admitted before the smaller one is given up, and
