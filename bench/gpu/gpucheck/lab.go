@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/kernels"
@@ -71,7 +72,6 @@ func (l *lab) close() error {
 	return errors.Join(errs...)
 }
 
-
 // mebi prints bytes in MiB.
 func mebi(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
 
@@ -83,4 +83,13 @@ func withLab[R result](b bundle, measure func(*lab) (R, error)) (result, error) 
 	}
 	r, err := measure(l)
 	return r, errors.Join(err, l.close())
+}
+
+// joinClose closes after an error.
+func joinClose(err error, c io.Closer) error { return errors.Join(err, c.Close()) }
+
+// used is the device's memory in use, by everybody.
+func (l *lab) used() (int64, error) {
+	free, total, err := l.device.MemInfo()
+	return total - free, err
 }
