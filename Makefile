@@ -88,7 +88,7 @@ test-sanitize: gpusim-sanitize ## Run the tests of C code under ASan, LSan and U
 	@$(ENV) export CGO_CFLAGS='$(SANITIZE_CFLAGS)' CGO_CXXFLAGS='$(SANITIZE_CFLAGS)' CGO_LDFLAGS=-fsanitize=undefined \
 	  FRAMEPORT_GPU_LIBRARY_PATH='$(CURDIR)/build/gpusim-sanitize' FRAMEPORT_GPUSIM_DIR='$(CURDIR)/build/gpusim-sanitize' \
 	  ASAN_OPTIONS='$(ASAN_SETTINGS)' UBSAN_OPTIONS=print_stacktrace=1; \
-	go test -asan -count=1 -timeout 20m -skip '$(SANITIZE_SKIP)' $(TESTFLAGS) $(SANITIZE_PACKAGES)
+	go test -asan -count=1 -timeout 10m -skip '$(SANITIZE_SKIP)' $(TESTFLAGS) $(SANITIZE_PACKAGES)
 
 .PHONY: test-peers
 test-peers: deps-peers ## Run the tests against GStreamer's RTSP server, go2rtc and VLC

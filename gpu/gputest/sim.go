@@ -3,6 +3,7 @@ package gputest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/frameport/frameport/gpu"
@@ -46,6 +47,26 @@ func LibraryPath(tb testing.TB) string {
 		tb.Fatalf("the simulated driver is not there: run make gpusim (%v)", err)
 	}
 	return path
+}
+
+// LibraryPathWithout is a folder with the libraries of [LibraryPath] but those named,
+// as in a container without the capability "video". It is for another process: the
+// dynamic linker finds a library that this one has opened before wherever it looks.
+func LibraryPathWithout(tb testing.TB, names ...string) string {
+	tb.Helper()
+	from, to := LibraryPath(tb), tb.TempDir()
+	libraries, err := filepath.Glob(filepath.Join(from, "lib*.so.*"))
+	if err != nil || len(libraries) == 0 {
+		tb.Fatalf("no libraries in %q (%v)", from, err)
+	}
+	for _, library := range libraries {
+		if name := filepath.Base(library); !slices.Contains(names, name) {
+			if err := os.Symlink(library, filepath.Join(to, name)); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	return to
 }
 
 // Open opens the driver for one test, and at the end closes it and looks whether

@@ -1,10 +1,15 @@
 package gputest_test
 
 import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/gputest"
+	"github.com/frameport/frameport/internal/dl"
 )
 
 func TestOpen(t *testing.T) {
@@ -30,5 +35,34 @@ func TestOpen(t *testing.T) {
 	}
 	if err := first.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWithoutVideo: the driver of a folder without its video decoder. In a process of
+// its own, where nobody has opened that library before.
+func TestWithoutVideo(t *testing.T) {
+	const role = "FRAMEPORT_TEST_WITHOUT"
+	if path, set := os.LookupEnv(role); set {
+		if _, err := dl.Open([]string{"libnvcuvid.so.1"}, nil); err == nil {
+			t.Skip("this machine has a video decoder of its own")
+		}
+		driver, err := gpu.Open(gpu.LibraryConfig{Path: path})
+		if err == nil {
+			driver.Close()
+		}
+		if !errors.Is(err, gpu.ErrUnsupported) || !strings.Contains(err.Error(), "libnvcuvid.so.1") || !strings.Contains(err.Error(), "compute,video,utility") {
+			t.Fatalf("the driver opened with %v", err)
+		}
+		return
+	}
+	gputest.Open(t).NeedsSimulator()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWithoutVideo$", "-test.v")
+	cmd.Env = append(os.Environ(), role+"="+gputest.LibraryPathWithout(t, "libnvcuvid.so.1"))
+	out, err := cmd.CombinedOutput()
+	if strings.Contains(string(out), "--- SKIP: TestWithoutVideo") {
+		t.Skip("this machine has a video decoder of its own")
+	}
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestWithoutVideo") {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }

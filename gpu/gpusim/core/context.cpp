@@ -52,6 +52,11 @@ FP_EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
     if (call.failed() || !d) {
         return call.failed() ? call.result : FP_CUDA_ERROR_INVALID_DEVICE;
     }
+    // EXCLUSIVE_PROCESS is one process's, PROHIBITED nobody's.
+    int64_t mode = number("COMPUTE_MODE", 0);
+    if (mode == 2 || (mode == 3 && number("BUSY", 0) != 0)) {
+        return FP_CUDA_ERROR_DEVICE_UNAVAILABLE;
+    }
     if (!d->primary) {
         if (!reserve(d, context_bytes())) {
             return FP_CUDA_ERROR_OUT_OF_MEMORY;

@@ -51,11 +51,15 @@ std::vector<std::unique_ptr<Device>> &devices() {
 
 Call::Call(const char *n, Need need) : name(n), lock(sim::mutex()) {
     int fault = inject(name);
+    Context *now = current();
+    if (need == context && now && now->sticky) {
+        fault = 0; // a lost context has one answer to everything
+    }
     if (fault != 0 && is_sticky(fault) && std::strcmp(name, "cuLaunchKernel") == 0) {
         injected = fault; // shows later, like the real one
     } else if (fault != 0) {
         result = code(fault);
-        ctx = current();
+        ctx = now;
         if (ctx && is_sticky(fault)) {
             poison(ctx, fault);
         }
@@ -73,7 +77,7 @@ Call::Call(const char *n, Need need) : name(n), lock(sim::mutex()) {
         result = FP_CUDA_ERROR_NOT_INITIALIZED;
         return;
     }
-    ctx = current();
+    ctx = now;
     if (need != context) {
         return;
     }

@@ -326,7 +326,7 @@ FP_EXPORT CUresult cuIpcGetMemHandle(fp_ipc_mem_handle *handle, CUdeviceptr addr
         return call.result;
     }
     Block *b = block_of(address);
-    if (!b || b->internal || b->imported) {
+    if (!b || b->internal || b->imported || b->context != call.ctx) {
         violation("cuIpcGetMemHandle: %#llx is no memory that can be exported", static_cast<unsigned long long>(address));
         return FP_CUDA_ERROR_INVALID_VALUE;
     }
@@ -387,7 +387,7 @@ FP_EXPORT CUresult cuIpcCloseMemHandle(CUdeviceptr address) {
         return call.result;
     }
     Block *b = block_of(address);
-    if (!b || b->base != address || !b->imported) {
+    if (!b || b->base != address || !b->imported || b->context != call.ctx) {
         violation("cuIpcCloseMemHandle: %#llx is no imported memory", static_cast<unsigned long long>(address));
         return FP_CUDA_ERROR_INVALID_VALUE;
     }

@@ -35,13 +35,14 @@ void fill_caps(CUVIDDECODECAPS *caps) {
     caps->nOutputFormatMask = 0;
     caps->nMaxWidth = caps->nMaxHeight = caps->nMaxMBCount = 0;
     caps->nMinWidth = caps->nMinHeight = 0;
+    int64_t engines = number("ENGINES", 7); // 0 on a slice of a card without decoders
     for (const Ability &a : abilities) {
         int depth = static_cast<int>(caps->nBitDepthMinus8) + 8;
-        if (a.codec != caps->eCodecType || depth > a.max_depth || excluded(a.name) || caps->eChromaFormat != cudaVideoChromaFormat_420) {
+        if (a.codec != caps->eCodecType || engines == 0 || depth > a.max_depth || excluded(a.name) || caps->eChromaFormat != cudaVideoChromaFormat_420) {
             continue;
         }
         caps->bIsSupported = 1;
-        caps->nNumNVDECs = static_cast<unsigned char>(number("ENGINES", 7));
+        caps->nNumNVDECs = static_cast<unsigned char>(engines);
         caps->nOutputFormatMask = 1 << cudaVideoSurfaceFormat_NV12;
         if (depth > 8) {
             caps->nOutputFormatMask |= 1 << cudaVideoSurfaceFormat_P016;
@@ -57,9 +58,6 @@ FP_EXPORT CUresult cuvidGetDecoderCaps(CUVIDDECODECAPS *caps) {
     Call call("cuvidGetDecoderCaps");
     if (!call.failed()) {
         fill_caps(caps);
-        if (number("ENGINES", 7) == 0) { // a slice of a card without decoders
-            caps->bIsSupported = 0;
-        }
     }
     return call.result;
 }

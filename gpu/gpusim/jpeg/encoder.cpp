@@ -21,20 +21,24 @@ struct Handle : Object {
     explicit Handle(Context *c) : Object(Kind::jpeg_handle, c) {}
 };
 
+// What is made from a handle holds it for as long as it lives.
 struct Params : Object {
-    explicit Params(Context *c) : Object(Kind::jpeg_params, c) {}
+    Params(Context *c, std::shared_ptr<Handle> h) : Object(Kind::jpeg_params, c), handle(std::move(h)) {}
+    const std::shared_ptr<Handle> handle;
     int quality = 70;
     int sampling = jpeg_444;
     bool progressive = false, optimized = false;
 };
 
 struct State : Object {
-    State(Context *c, std::shared_ptr<Stream> s) : Object(Kind::jpeg_state, c), stream(std::move(s)) {}
+    State(Context *c, std::shared_ptr<Handle> h, std::shared_ptr<Stream> s)
+        : Object(Kind::jpeg_state, c), handle(std::move(h)), stream(std::move(s)) {}
     ~State() override {
         if (turbo) {
             tjDestroy(turbo);
         }
     }
+    const std::shared_ptr<Handle> handle;
     const std::shared_ptr<Stream> stream;
     tjhandle turbo = tjInitCompress();
     std::vector<unsigned char> bytes; // of the last picture
@@ -202,6 +206,10 @@ template <class T> int destroy(const char *name, T *handle, Kind kind, int64_t b
     if (kind == Kind::jpeg_state) {
         wait_stream(call.lock, std::static_pointer_cast<State>(o)->stream);
     }
+    // The registry and this function hold it; whoever else does was made from it.
+    if (kind == Kind::jpeg_handle && o.use_count() > 2) {
+        violation("%s: %ld states and parameters of the handle still live", name, o.use_count() - 2);
+    }
     remove(o->id);
     if (bytes > 0) {
         release(call.ctx->device, bytes);
@@ -249,7 +257,7 @@ FP_EXPORT int nvjpegEncoderStateCreate(nvjpegHandle_t handle, nvjpegEncoderState
     if (!reserve(call.ctx->device, state_bytes())) {
         return jpeg_allocator_failure;
     }
-    *state = handle_of<nvjpegEncoderState_t>(add(std::make_shared<State>(call.ctx, on)));
+    *state = handle_of<nvjpegEncoderState_t>(add(std::make_shared<State>(call.ctx, h, on)));
     return jpeg_success;
 }
 
@@ -262,10 +270,11 @@ FP_EXPORT int nvjpegEncoderParamsCreate(nvjpegHandle_t handle, nvjpegEncoderPara
     if (call.failed()) {
         return failure(call);
     }
-    if (!find<Handle>(handle, Kind::jpeg_handle, call.name)) {
+    auto h = find<Handle>(handle, Kind::jpeg_handle, call.name);
+    if (!h) {
         return jpeg_invalid_parameter;
     }
-    *params = handle_of<nvjpegEncoderParams_t>(add(std::make_shared<Params>(call.ctx)));
+    *params = handle_of<nvjpegEncoderParams_t>(add(std::make_shared<Params>(call.ctx, h)));
     return jpeg_success;
 }
 

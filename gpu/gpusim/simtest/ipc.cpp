@@ -11,6 +11,9 @@ void ipc() {
     TRUE(child >= 0);
     fp_ipc_mem_handle handle;
     char byte = 0;
+    // So that each sees the other's end instead of waiting for ever.
+    ::close(child == 0 ? fds[1] : fds[0]);
+    ::close(child == 0 ? back[0] : back[1]);
     if (child == 0) { // before cuInit: a fork after it would break the driver
         TRUE(::read(fds[0], &handle, sizeof handle) == sizeof handle);
         {

@@ -197,6 +197,21 @@ void codec_is_missing() {
     TRUE(caps.bIsSupported && caps.nNumNVDECs == 7 && caps.nMaxWidth == 4096);
 }
 
+// FRAMEPORT_GPUSIM_ENGINES=0
+void no_engines() {
+    Current c;
+    for (auto codec : {cudaVideoCodec_H264, cudaVideoCodec_HEVC, cudaVideoCodec_JPEG}) {
+        CUVIDDECODECAPS caps = {};
+        caps.eCodecType = codec;
+        caps.eChromaFormat = cudaVideoChromaFormat_420;
+        OK(cuvidGetDecoderCaps(&caps));
+        TRUE(!caps.bIsSupported && caps.nNumNVDECs == 0);
+    }
+    CUVIDDECODECREATEINFO i = info();
+    CUvideodecoder d = nullptr;
+    WANT(801, cuvidCreateDecoder(&d, &i));
+}
+
 // FRAMEPORT_GPUSIM_MEMORY is small: decoders end in out-of-memory, and what was
 // booked for the one that failed comes back.
 void decoders_use_memory() {
@@ -350,6 +365,70 @@ void jpeg_rules() {
     BREAKS(2, nvjpegEncoderStateDestroy(gone));
 }
 
+// A handle goes after what was made from it.
+void jpeg_handle_goes_last() {
+    Current c;
+    CUstream s = nullptr;
+    nvjpegHandle_t h = nullptr;
+    nvjpegEncoderState_t state = nullptr;
+    nvjpegEncoderParams_t params = nullptr;
+    OK(cuStreamCreate(&s, CU_STREAM_NON_BLOCKING));
+    OK(nvjpegCreateSimple(&h));
+    OK(nvjpegEncoderStateCreate(h, &state, s));
+    BREAKS(0, nvjpegDestroy(h));
+    OK(nvjpegEncoderStateDestroy(state));
+    OK(nvjpegCreateSimple(&h));
+    OK(nvjpegEncoderParamsCreate(h, &params, s));
+    BREAKS(0, nvjpegDestroy(h));
+    OK(nvjpegEncoderParamsDestroy(params));
+    OK(cuStreamDestroy_v2(s));
+}
+
+// FRAMEPORT_GPUSIM_DEVICES=2: what is one device's is of no use to the other.
+void media_of_another_device() {
+    Rig r;
+    Jpeg j;
+    OK(r.map());
+    {
+        Current other(1);
+        CUstream s = nullptr;
+        OK(cuStreamCreate(&s, CU_STREAM_NON_BLOCKING));
+        CUVIDGETDECODESTATUS status = {};
+        CUVIDRECONFIGUREDECODERINFO n = {};
+        BREAKS(400, r.decode(1));
+        BREAKS(400, cuvidGetDecodeStatus(r.decoder, 0, &status));
+        BREAKS(400, r.map());
+        BREAKS(400, cuvidUnmapVideoFrame64(r.decoder, r.at));
+        BREAKS(400, cuvidReconfigureDecoder(r.decoder, &n));
+        BREAKS(400, cuvidDestroyDecoder(r.decoder));
+        unsigned char host[16];
+        BREAKS(1, cuMemcpyDtoHAsync_v2(host, r.at, 16, s));
+        BREAKS(400, cuStreamSynchronize(r.stream));
+
+        nvjpegHandle_t h = nullptr;
+        nvjpegEncoderState_t state = nullptr;
+        nvjpegEncoderParams_t params = nullptr;
+        OK(nvjpegCreateSimple(&h));
+        OK(nvjpegEncoderStateCreate(h, &state, s));
+        OK(nvjpegEncoderParamsCreate(h, &params, s));
+        OK(nvjpegEncoderParamsSetSamplingFactors(params, jpeg_420, s));
+        BREAKS(2, nvjpegEncodeYUV(h, state, params, &j.image, jpeg_420, 64, 64, s));     // its planes
+        BREAKS(2, nvjpegEncodeYUV(h, j.state, params, &j.image, jpeg_420, 64, 64, s));   // its state
+        BREAKS(2, nvjpegEncodeYUV(h, state, params, &j.image, jpeg_420, 64, 64, j.stream));
+        BREAKS(2, nvjpegEncoderStateDestroy(j.state));
+        OK(nvjpegEncoderParamsDestroy(params));
+        OK(nvjpegEncoderStateDestroy(state));
+        OK(nvjpegDestroy(h));
+
+        CUVIDDECODECREATEINFO i = info();
+        CUvideodecoder d = nullptr;
+        OK(cuvidCreateDecoder(&d, &i));
+        OK(cuvidDestroyDecoder(d));
+        OK(cuStreamDestroy_v2(s));
+    }
+    OK(cuvidUnmapVideoFrame64(r.decoder, r.at));
+}
+
 // FRAMEPORT_GPUSIM_FAIL=nvjpegCreateSimple:0:7
 void jpeg_is_missing() {
     Current c;
@@ -372,12 +451,15 @@ const Case cases[] = {
     {"broken_picture_is_told", broken_picture_is_told},
     {"injected_decoder_faults", injected_decoder_faults},
     {"codec_is_missing", codec_is_missing},
+    {"no_engines", no_engines},
     {"decoders_use_memory", decoders_use_memory},
     {"reconfigure", reconfigure},
     {"two_threads_on_a_decoder", two_threads_on_a_decoder},
     {"parser_rules", parser_rules},
     {"jpeg_encodes", jpeg_encodes},
     {"jpeg_rules", jpeg_rules},
+    {"jpeg_handle_goes_last", jpeg_handle_goes_last},
+    {"media_of_another_device", media_of_another_device},
     {"jpeg_is_missing", jpeg_is_missing},
 };
 

@@ -94,6 +94,8 @@ void cross_context() {
         BREAKS(400, cuStreamSynchronize(s));
         BREAKS(1, cuMemsetD8Async(p, 0, 16, t));
         BREAKS(201, cuMemFree_v2(p));
+        fp_ipc_mem_handle handle;
+        BREAKS(1, cuIpcGetMemHandle(&handle, p));
         OK(cuStreamDestroy_v2(t));
     }
     OK(cuStreamDestroy_v2(s));
@@ -315,6 +317,31 @@ void kernel_out_of_bounds() {
     std::_Exit(0);                    // as a program must that lost its context
 }
 
+// A module of one device is not there on the other, nor is its memory.
+void kernel_of_another_device() {
+    Current a(0);
+    Kernel k("fp_hash64");
+    CUdeviceptr picture = alloc(256 * 64), out = alloc(8);
+    fp_hash64_params p = hash_params(picture, out);
+    {
+        Current b(1);
+        CUstream s = stream();
+        BREAKS(400, k.launch(&p, s));
+        BREAKS(400, cuModuleUnload(k.module));
+        OK(cuStreamDestroy_v2(s));
+    }
+    {
+        Current b(1);
+        Kernel here("fp_hash64");
+        CUstream s = stream();
+        BREAKS(0, here.launch(&p, s));
+        WANT(700, cuStreamSynchronize(s));
+        OK(cuCtxPopCurrent_v2(nullptr));
+        OK(cuCtxSynchronize()); // the first device goes on
+        std::_Exit(0);
+    }
+}
+
 void kernel_misaligned() {
     Current c;
     Kernel k("fp_hash64");
@@ -404,7 +431,53 @@ void injected_block() {
     OK(cuMemFree_v2(p));
 }
 
-void init_error() { WANT(std::atoi(std::getenv("FRAMEPORT_GPUSIM_INIT_ERROR")), cuInit(0)); }
+// FRAMEPORT_GPUSIM_FAIL=cuLaunchKernel:1:719,cuMemAlloc:4+:2: what comes after a
+// sticky error has its code and no other, on that device alone.
+void sticky_stays() {
+    Current a(0);
+    CUstream s = stream();
+    CUevent e = nullptr;
+    OK(cuEventCreate(&e, CU_EVENT_DISABLE_TIMING));
+    Kernel k("fp_hash64");
+    CUdeviceptr picture = alloc(256 * 64), out = alloc(8), q = 0;
+    fp_hash64_params p = hash_params(picture, out);
+    OK(k.launch(&p, s));
+    WANT(719, cuStreamSynchronize(s));
+    for (int i = 0; i < 3; i++) {
+        WANT(719, cuMemAlloc_v2(&q, 16));
+        WANT(719, cuMemsetD8Async(out, 0, 8, s));
+        WANT(719, k.launch(&p, s));
+        WANT(719, cuEventRecord(e, s));
+        WANT(719, cuEventQuery(e));
+        WANT(719, cuStreamQuery(s));
+        WANT(719, cuStreamDestroy_v2(s));
+        WANT(719, cuCtxSynchronize());
+    }
+    fp_gpusim_fail("");
+    WANT(719, cuMemAlloc_v2(&q, 16));
+    {
+        Current b(1);
+        OK(cuMemFree_v2(alloc(16)));
+    }
+    WANT(719, cuMemAlloc_v2(&q, 16));
+    std::_Exit(0);
+}
+
+void init_error() {
+    int error = std::atoi(std::getenv("FRAMEPORT_GPUSIM_INIT_ERROR"));
+    CUcontext c = nullptr;
+    WANT(error, cuInit(0));
+    WANT(error, cuInit(0));
+    WANT(3, cuDevicePrimaryCtxRetain(&c, 0));
+}
+
+// FRAMEPORT_GPUSIM_COMPUTE_MODE=2, or 3 with FRAMEPORT_GPUSIM_BUSY=1
+void device_unavailable() {
+    OK(cuInit(0));
+    CUcontext c = nullptr;
+    WANT(46, cuDevicePrimaryCtxRetain(&c, 0));
+    TRUE(fp_gpusim_used(0) == 0 && fp_gpusim_live(nullptr) == 0);
+}
 
 void no_device() { WANT(100, cuInit(0)); }
 
@@ -460,13 +533,16 @@ const Case cases[] = {
     {"threads_stay_few", threads_stay_few},
     {"kernel_runs", kernel_runs},
     {"kernel_out_of_bounds", kernel_out_of_bounds},
+    {"kernel_of_another_device", kernel_of_another_device},
     {"kernel_misaligned", kernel_misaligned},
     {"kernel_bad_launch", kernel_bad_launch},
     {"module_refusals", module_refusals},
     {"injected_sticky", injected_sticky},
     {"injected_once_and_from", injected_once_and_from},
     {"injected_block", injected_block},
+    {"sticky_stays", sticky_stays},
     {"init_error", init_error},
+    {"device_unavailable", device_unavailable},
     {"no_device", no_device},
     {"leak", leak},
     {"ipc", ipc},
