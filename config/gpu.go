@@ -17,6 +17,13 @@ type GPU struct {
 	CPUFallback *int `yaml:"cpu_fallback"`
 }
 
+// Validate reports everything that is wrong with g as a [*Problems].
+func (g GPU) Validate() error {
+	p := &Problems{}
+	g.validate(p)
+	return p.ErrorOrNil()
+}
+
 func (g GPU) validate(p *Problems) {
 	if b := g.MemoryBudget; b != 0 && b < 1<<20 {
 		p.Add("worker.gpu.memory_budget", ReasonWorker, "is %d bytes, which no camera fits; write a unit, such as 8GiB, or 0 for no limit", b)

@@ -25,6 +25,9 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 	}
 	var settings config.GPU
 	c.apply(&settings)
+	if err := settings.Validate(); err != nil {
+		return err
+	}
 	b, err := backend.New(ctx, backendConfig(kind, settings, &frame.Account{}))
 	if err != nil {
 		return err
