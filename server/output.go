@@ -16,6 +16,7 @@ import (
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/server/mapping"
 )
@@ -69,6 +70,8 @@ func (o output) render(ctx context.Context, r Renderer, f *frame.Frame) (*render
 		return nil, invalid(apierr.InvalidSize, "output", "%v", err)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, gpu.ErrDeviceLost): // the worker is about to end
+		return nil, shuttingDown()
 	case errors.Is(err, render.ErrPanic):
 		return nil, err // for the log, with its stack
 	default:

@@ -23,6 +23,7 @@ import (
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/render"
 )
 
@@ -183,6 +184,17 @@ func (b brokenRenderer) Render(context.Context, *frame.Frame, render.Output) (*r
 		panic("a bug")
 	}
 	return nil, b.err
+}
+
+// The worker ends when a GPU is lost: its clients are told just that.
+func TestLostGPU(t *testing.T) {
+	cameras := newFakeCameras(t, "door")
+	cameras.camera("door").publish(frame.Drops{})
+	h := newHarness(t, cameras, brokenRenderer{fmt.Errorf("convert: %w", gpu.ErrDeviceLost)})
+	_, err := h.frame.GetFrame(t.Context(), &frameportv1.GetFrameRequest{CameraId: "door"})
+	wantReason(t, err, codes.Unavailable, apierr.ShuttingDown)
+	_, err = h.watch(&frameportv1.WatchFramesStart{}).Recv()
+	wantReason(t, err, codes.Unavailable, apierr.ShuttingDown)
 }
 
 func TestFaultsOfTheWorkerItself(t *testing.T) {

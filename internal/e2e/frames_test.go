@@ -181,7 +181,13 @@ func (w *worker) epoch(id string, f *frameportv1.Frame, happen func()) *framepor
 // ends with the test.
 func (w *worker) follow(id string) (next func() *frameportv1.Frame) {
 	w.t.Helper()
-	stream, err := w.frames.StreamFrames(w.t.Context(), &frameportv1.StreamFramesRequest{CameraIds: []string{id}})
+	return w.followAs(id, nil)
+}
+
+// followAs is follow with frames of another kind.
+func (w *worker) followAs(id string, out *frameportv1.OutputSpec) (next func() *frameportv1.Frame) {
+	w.t.Helper()
+	stream, err := w.frames.StreamFrames(w.t.Context(), &frameportv1.StreamFramesRequest{CameraIds: []string{id}, Output: out})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -63,8 +63,14 @@ var serving = regexp.MustCompile(`serving.*grpc(?:=|":")([0-9.:]+)"?[ ,]"?http(?
 // for anything. The process is gone at the end of the test.
 func launch(t *testing.T, env []string, args ...string) *worker {
 	t.Helper()
+	return spawn(t, env, append([]string{"serve", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"}, args...)...)
+}
+
+// spawn starts a command that is a worker.
+func spawn(t *testing.T, env []string, args ...string) *worker {
+	t.Helper()
 	w := &worker{t: t, log: &output{}, exited: make(chan struct{})}
-	w.cmd = exec.Command(program, append([]string{"serve", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"}, args...)...)
+	w.cmd = exec.Command(program, args...)
 	w.cmd.Env = append(environment(t), env...)
 	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
 	if err := w.cmd.Start(); err != nil {
@@ -88,36 +94,43 @@ func launch(t *testing.T, env []string, args ...string) *worker {
 func start(t *testing.T, env []string, args ...string) *worker {
 	t.Helper()
 	w := launch(t, env, args...)
-	until(t, "the worker to serve", func() bool {
-		at := serving.FindStringSubmatch(w.log.String())
+	w.connect(serving)
+	return w
+}
+
+// connect waits until the worker has written its addresses, for gRPC and for HTTP.
+func (w *worker) connect(addresses *regexp.Regexp) {
+	w.t.Helper()
+	until(w.t, "the worker to serve", func() bool {
+		at := addresses.FindStringSubmatch(w.log.String())
 		if at != nil {
 			w.grpc, w.http = at[1], at[2]
 			return true
 		}
 		select {
 		case <-w.exited:
-			t.Fatalf("the worker ended: %v", w.err)
+			w.t.Fatalf("the worker ended: %v", w.err)
 		default:
 		}
 		return false
 	})
 	conn, err := grpc.NewClient(w.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
+	w.t.Cleanup(func() { _ = conn.Close() })
 	w.conn = conn
 	w.cameras = frameportv1.NewCameraServiceClient(conn)
 	w.frames = frameportv1.NewFrameServiceClient(conn)
 	w.workers = frameportv1.NewWorkerServiceClient(conn)
-	return w
 }
 
-// environment is a clean one: no cameras, no settings, a home of its own. With the
+// environment is a clean one: no cameras, no settings, a home of its own, and the CPU
+// also where there is a GPU: tests of the simulated one ask for it. With the
 // race detector programs would sleep for a second before they end.
 func environment(t testing.TB) []string {
 	home := t.TempDir()
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "TZ=UTC", "GORACE=atexit_sleep_ms=0"}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "TZ=UTC", "FRAMEPORT_BACKEND=cpu", "GORACE=atexit_sleep_ms=0"}
 }
 
 // stop asks the worker to end and returns how long it took. It must end with status 0.

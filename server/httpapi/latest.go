@@ -12,6 +12,7 @@ import (
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/server"
 )
 
@@ -76,6 +77,8 @@ func (s *Server) failRender(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, convert.ErrRequest):
 		failOutput(w, r, err)
 	case r.Context().Err() != nil: // nobody reads the answer
+	case errors.Is(err, gpu.ErrDeviceLost): // the worker is about to end
+		fail(w, r, http.StatusServiceUnavailable, problem{Reason: apierr.ShuttingDown, Message: "the worker is shutting down"})
 	default:
 		s.cfg.Logger.ErrorContext(r.Context(), "frame not rendered", "path", r.URL.Path, "error", err)
 		fail(w, r, http.StatusInternalServerError, problem{Reason: apierr.RenderFailed, Message: "the frame could not be made into a picture; the worker's log says more"})
