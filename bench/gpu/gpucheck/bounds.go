@@ -11,6 +11,8 @@ type bounds struct {
 	cameras    []int         // whose memory is measured, ascending
 	sessions   []int         // whose rate is measured, ascending
 	maximum    int           // sessions that are tried to be opened
+	served     int           // cameras of the worker
+	window     time.Duration // of each figure of the worker
 	pace       time.Duration // between access units, where latency counts
 	clips      []string      // all sizes and codecs
 	rateClips  []string
@@ -23,6 +25,7 @@ func (b *bundle) bounds() bounds {
 		return bounds{
 			pictures: 4, cycles: 20, lifetimes: 2, interval: 100 * time.Millisecond,
 			cameras: []int{1, 2, 4}, sessions: []int{1, 2, 4}, maximum: 6, pace: 10 * time.Millisecond,
+			served: 2, window: time.Second,
 			clips: allClips(), rateClips: []string{"720p.h264", "720p.hevc"}, delayClips: []string{"720p.h264"},
 		}
 	}
@@ -31,6 +34,7 @@ func (b *bundle) bounds() bounds {
 		cameras:  []int{1, 2, 4, 8, 16, 32, 64},
 		sessions: []int{1, 2, 4, 7, 8, 16, 32, 64, 100, 150, 200},
 		maximum:  400, pace: 20 * time.Millisecond,
+		served: 16, window: 4 * time.Second,
 		clips: allClips(), rateClips: []string{"1080p.h264", "1080p.hevc"},
 		delayClips: []string{"720p.h264", "1080p.h264", "1080p.hevc"},
 	}

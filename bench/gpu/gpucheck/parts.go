@@ -16,6 +16,7 @@ func parts() []part {
 	return append(
 		list,
 		part{name: "service", about: "four cameras by RTSP, JPEG by gRPC, clean shutdown, on the GPU", limit: 60 * time.Second, run: checkService},
+		part{name: "worker", about: "a worker with cameras and a client, over the API", limit: 60 * time.Second, run: measureAtWork},
 		part{name: "ipc", about: "an IPC handle opened by a second process", limit: 30 * time.Second, run: checkIPC},
 		part{name: "memory", about: "device memory per item and per camera", limit: 60 * time.Second, run: measureMemory},
 		part{name: "marginal", about: "device memory by the number of cameras", limit: 100 * time.Second, run: measureMarginal},
