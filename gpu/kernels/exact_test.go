@@ -284,6 +284,9 @@ func TestTensor(t *testing.T) {
 			if layout == kernels.TensorNHWC {
 				p.RowStride = int32(3 * w)
 			}
+			if kind == kernels.TensorUint8 {
+				p.Scale, p.Bias = [3]float32{1, 1, 1}, [3]float32{}
+			}
 			h.run("fp_nv12_to_tensor", w, height, 1, 1, unsafe.Pointer(&p))
 			for i := range n {
 				for c := range 3 {
@@ -327,6 +330,39 @@ func half(v uint16) float64 {
 		return sign * math.Inf(1)
 	default:
 		return sign * math.Ldexp(1024+fraction, exponent-25)
+	}
+}
+
+// TestTensorBytes: UINT8 is rounded to the nearest value, to the even one in the
+// middle, and saturated; the border need not be a whole number.
+func TestTensorBytes(t *testing.T) {
+	h := newHost(t)
+	src, pic := h.source(1, 1, media.Color{Matrix: media.MatrixBT601, Range: media.RangeFull}, rand.New(rand.NewPCG(1, 2)), false)
+	defer src.Release()
+	for _, c := range []struct {
+		pad, scale, bias float32
+		want             byte
+	}{
+		{114, 1, 0, 114},
+		{114.25, 2, 0, 228}, // 228.5, to even
+		{114.75, 2, 0, 230}, // 229.5, to even
+		{100, 1, .75, 101},
+		{100, 1, -100.4, 0},
+		{100, -1, 0, 0},
+		{100, 1e30, 0, 255},
+		{255, 1, .4, 255},
+	} {
+		out := h.buffer(3)
+		whole := kernels.Rect{Width: 1, Height: 1}
+		p := kernels.Tensor{
+			View: kernels.View{Source: pic, Crop: whole, Width: 1, Height: 1}, Out: address(out), PlaneStride: 1, RowStride: 1,
+			Type: kernels.TensorUint8, Scale: [3]float32{c.scale, c.scale, c.scale}, Bias: [3]float32{c.bias, c.bias, c.bias},
+			Pad: [3]float32{c.pad, c.pad, c.pad},
+		}
+		h.run("fp_nv12_to_tensor", 1, 1, 1, 1, unsafe.Pointer(&p))
+		if out[0] != c.want || out[2] != c.want {
+			t.Errorf("%g*%g%+g is %v, want %d", c.pad, c.scale, c.bias, out, c.want)
+		}
 	}
 }
 

@@ -406,13 +406,19 @@ FP_FUNC uint16_t fp_float16(float value) {
     return (uint16_t)(sign | (v + (rest > half || (rest == half && (v & 1)) ? 1 : 0)));
 }
 
+// 0 to 255, to nearest even: from 2^23 on a float has no fraction.
+FP_FUNC uint8_t fp_rounded(float value) {
+    value = value < 0.0f ? 0.0f : value > 255.0f ? 255.0f : value;
+    return (uint8_t)fp_float_bits(value + 8388608.0f);
+}
+
 FP_KERNEL fp_nv12_to_tensor(fp_nv12_to_tensor_params p) {
     const fp_view &v = p.view;
     int32_t x = fp_thread_x(), y = fp_thread_y();
     if (x >= v.width || y >= v.height) {
         return;
     }
-    int32_t first = p.pad[0], second = p.pad[1], third = p.pad[2];
+    float first = p.pad[0], second = p.pad[1], third = p.pad[2];
     if (fp_inside(v.inner, x, y)) {
         int32_t ix = x - v.inner.x, iy = y - v.inner.y;
         bool scales = v.inner.width != v.crop.width || v.inner.height != v.crop.height;
@@ -424,17 +430,16 @@ FP_KERNEL fp_nv12_to_tensor(fp_nv12_to_tensor_params p) {
             c = fp_chroma(v.source, (v.crop.x + ix) / 2, (v.crop.y + iy) / 2);
         }
         int32_t r = fp_rgb_row(p.table.r, luma, c), b = fp_rgb_row(p.table.b, luma, c);
-        first = p.bgr ? b : r;
-        second = fp_rgb_row(p.table.g, luma, c);
-        third = p.bgr ? r : b;
+        first = (float)(p.bgr ? b : r);
+        second = (float)fp_rgb_row(p.table.g, luma, c);
+        third = (float)(p.bgr ? r : b);
     }
     FP_UNROLL
     for (int32_t k = 0; k < 3; k++) {
-        int32_t code = k == 0 ? first : k == 1 ? second : third;
         int64_t at = (int64_t)y * p.row_stride + (p.layout == FP_TENSOR_NHWC ? 3 * x + k : k * p.plane_stride + x);
-        float value = __builtin_fmaf((float)code, p.scale[k], p.bias[k]);
+        float value = __builtin_fmaf(k == 0 ? first : k == 1 ? second : third, p.scale[k], p.bias[k]);
         if (p.type == FP_TENSOR_UINT8) {
-            ((uint8_t *)p.out)[at] = (uint8_t)code;
+            ((uint8_t *)p.out)[at] = fp_rounded(value);
         } else if (p.type == FP_TENSOR_FP16) {
             ((uint16_t *)p.out)[at] = fp_float16(value);
         } else {

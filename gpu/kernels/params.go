@@ -110,15 +110,15 @@ const (
 )
 
 // Tensor are the parameters of fp_nv12_to_tensor. An element is value*Scale[c] +
-// Bias[c], c counting in the order of the output, and the value itself for
-// TensorUint8. Strides are in elements.
+// Bias[c], c counting in the order of the output, and for TensorUint8 rounded and
+// saturated. Strides are in elements.
 type Tensor struct {
 	View        View
 	Out         gpu.Address
 	PlaneStride int64
 	Table       RGBTable
 	Scale, Bias [3]float32
-	Pad         [3]int32 // the values of the border
+	Pad         [3]float32 // the values of the border
 	RowStride   int32
 	Type        int32
 	Layout      int32

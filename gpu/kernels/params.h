@@ -130,10 +130,10 @@ typedef struct fp_resize_nv12_params {
 FP_ASSERT_SIZE(fp_resize_nv12_params, 112);
 
 /* fp_nv12_to_tensor: the crop scaled into inner, as RGB (or BGR) in planes (NCHW) or
- * pixels (NHWC) of one picture. Element = value * scale[c] + bias[c] for FP32 and
- * FP16, the value itself for UINT8; border pixels have the value pad[c]. c counts in
- * the order of the output. plane_stride and row_stride are in elements. Grid: one
- * thread per pixel. */
+ * pixels (NHWC) of one picture. Element = value * scale[c] + bias[c], for UINT8
+ * rounded to nearest (to even) and saturated; border pixels have the value pad[c]. c
+ * counts in the order of the output. plane_stride and row_stride are in elements. Grid:
+ * one thread per pixel. */
 enum { FP_TENSOR_UINT8 = 0, FP_TENSOR_FP16 = 1, FP_TENSOR_FP32 = 2 };
 enum { FP_TENSOR_NCHW = 0, FP_TENSOR_NHWC = 1 };
 typedef struct fp_nv12_to_tensor_params {
@@ -142,7 +142,7 @@ typedef struct fp_nv12_to_tensor_params {
     int64_t plane_stride;
     fp_rgb_table table;
     float scale[3], bias[3];
-    int32_t pad[3];
+    float pad[3];
     int32_t row_stride;
     int32_t type, layout;
     int32_t bgr;

@@ -149,7 +149,7 @@ func TestSet(t *testing.T) {
 	want, g = truth(convert.Request{Format: media.PixelRGB24})
 	tensor := kernels.Tensor{
 		View: view(pic, g), Table: rgb.Table, RowStride: 3 * w, Type: kernels.TensorUint8, Layout: kernels.TensorNHWC,
-		Out: d.memory(make([]byte, 3*w*h)),
+		Scale: [3]float32{1, 1, 1}, Out: d.memory(make([]byte, 3*w*h)),
 	}
 	d.must(d.set.Tensor(d.stream, &tensor))
 	same("tensor", tensor.Out, 3*w, want, 0, 0)
