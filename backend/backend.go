@@ -3,11 +3,13 @@ package backend
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/jpeg"
 )
 
@@ -70,14 +72,25 @@ func New(ctx context.Context, cfg Config) (*Backend, error) {
 }
 
 // Close frees the shared engines. Decoders must have been closed, and frames released,
-// before; it fails on what is left.
-func (b *Backend) Close() error {
+// before: otherwise it fails with what is left, and may be called again without.
+func (b *Backend) Close() (err error) {
+	b.engines, err = shut(b.engines)
+	return err
+}
+
+// shut closes engines, the last one first. It returns those of which something is
+// still in use, to be closed again.
+func shut(engines []closer) (left []closer, err error) {
 	var errs []error
-	for i := len(b.engines) - 1; i >= 0; i-- {
-		errs = append(errs, b.engines[i].Close())
+	for _, e := range slices.Backward(engines) {
+		err := e.Close()
+		if errors.Is(err, gpu.ErrLeak) {
+			left = append(left, e)
+		}
+		errs = append(errs, err)
 	}
-	b.engines = nil
-	return errors.Join(errs...)
+	slices.Reverse(left)
+	return left, errors.Join(errs...)
 }
 
 // Parallel is how many pictures can usefully be made at a time; 0 = as many as there

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,7 +27,7 @@ type cuda struct {
 	notes  []string
 
 	mu     sync.Mutex
-	placed map[string]*placement // by camera
+	placed map[string][]*placement // by camera: one for each specification, the newest last
 }
 
 // openCUDA opens the driver and all GPUs that it shows (CUDA_VISIBLE_DEVICES chooses).
@@ -37,11 +38,11 @@ func openCUDA(ctx context.Context, cfg Config) (*cuda, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cuda{driver: driver, placed: map[string]*placement{}}
+	c := &cuda{driver: driver, placed: map[string][]*placement{}}
 	if meter, err := nvml.Open(nvml.Config{Dirs: libraries.Dirs()}); err == nil {
 		c.meter = meter
 	} else {
-		c.notes = append(c.notes, fmt.Sprintf("the GPU's load and this process's memory are not known: %v", err))
+		c.notes = append(c.notes, fmt.Sprintf("the GPU's load and this process's memory are not known: %s", oneLine(err)))
 	}
 	if err := c.openSites(ctx, cfg); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -57,18 +58,24 @@ func (c *cuda) openSites(ctx context.Context, cfg Config) error {
 		opening.Go(func() { sites[i], errs[i] = c.openSite(ctx, cfg, info) })
 	}
 	opening.Wait()
+	var refusals severalErrors
 	for i, s := range sites {
 		if errs[i] != nil {
-			c.notes = append(c.notes, fmt.Sprintf("%s is not used: %v", infos[i], errs[i]))
+			r := &refusal{info: infos[i], err: errs[i]}
+			refusals = append(refusals, r)
+			c.notes = append(c.notes, r.reason())
 			continue
 		}
 		c.sites = append(c.sites, s)
 		if s.noJPEG != nil {
-			c.notes = append(c.notes, fmt.Sprintf("the CPU encodes JPEG for %s: %v", infos[i].Name, s.noJPEG))
+			c.notes = append(c.notes, fmt.Sprintf("the CPU encodes JPEG for %s: %s", infos[i], oneLine(s.noJPEG)))
 		}
 	}
-	if len(c.sites) == 0 {
-		return errors.Join(errs...)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("stopped while the GPUs were being opened: %w", context.Cause(ctx))
+	case len(c.sites) == 0:
+		return refusals
 	}
 	return nil
 }
@@ -130,10 +137,11 @@ func (c *cuda) watch(ctx context.Context) error {
 	return err
 }
 
-// Close frees everything, in the reverse order of openCUDA.
+// Close frees everything, in the reverse order of openCUDA. What fails with
+// [gpu.ErrLeak] may be closed again.
 func (c *cuda) Close() error {
 	var errs []error
-	for _, s := range c.sites {
+	for _, s := range slices.Backward(c.sites) {
 		errs = append(errs, s.Close())
 	}
 	if c.meter != nil {

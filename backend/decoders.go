@@ -34,16 +34,27 @@ func (b *Backend) NewDecoder(r camera.DecoderRequest) (decoder.Decoder, error) {
 		return d, nil
 	case err == nil:
 		r.Chosen(s.info())
-		return &deputised{Decoder: d, request: r, takeover: b.takeover}, nil
+		return &deputised{able: d, request: r, takeover: b.takeover}, nil
 	case errors.Is(err, decoder.ErrUnsupported) && r.Backend == config.BackendAuto:
-		return b.takeover.decoder(r, err)
+		d, err := b.takeover.decoder(r, err)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
 	default:
 		return nil, err
 	}
 }
 
+// able is what every decoder here can do.
+type able interface {
+	decoder.Decoder
+	decoder.Skipper
+	decoder.Resizer
+}
+
 // newHostDecoder returns no nil pointer in the interface.
-func newHostDecoder(cfg decoder.Config) (decoder.Decoder, error) {
+func newHostDecoder(cfg decoder.Config) (able, error) {
 	d, err := avcodec.New(cfg)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
@@ -19,16 +20,15 @@ import (
 // is reserved when its decoder is made.
 const guessWidth, guessHeight = 1280, 720
 
-// busy is the decoder load in percent from which a GPU is taken only when all others
-// are as busy.
-const busy = 90
+// busyPercent is the decoder load from which a GPU is taken only when all others are as
+// busy.
+const busyPercent = 90
 
-// placement is a camera's place on a GPU: from its admission until it is gone, so that
-// it comes back to the same GPU after every reconnect.
+// placement is a camera's place on a GPU for one specification: from its admission until
+// that is gone, so that the camera comes back to the same GPU after every reconnect.
 type placement struct {
-	site        *site
-	reservation *gpu.Reservation
-	uses        int // specifications of the camera that rely on it
+	site *site
+	room *gpu.Reservation // shared by the camera's placements on this GPU
 }
 
 // Admit finds a place for a camera, as [camera.ManagerConfig] wants it.
@@ -36,7 +36,7 @@ func (b *Backend) Admit(id string, spec config.Camera) (release func(), err erro
 	if err := b.possible(spec.Backend, spec.Device); err != nil {
 		return nil, err
 	}
-	if b.cuda == nil || spec.Backend == config.BackendCPU {
+	if b.cuda == nil || spec.Backend == config.BackendCPU || spec.Decode.Mode == config.DecodeNone {
 		return func() {}, nil
 	}
 	return b.cuda.admit(id, spec)
@@ -82,42 +82,53 @@ func (c *cuda) admit(id string, spec config.Camera) (release func(), err error) 
 	estimate := nvdec.Estimate(guessWidth, guessHeight, spec.Frame.RingSize, decoder.Output{
 		MaxWidth: spec.Frame.MaxWidth, MaxHeight: spec.Frame.MaxHeight,
 	})
+	busy := c.busy(allowed)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.placed[id]; p != nil && slices.Contains(allowed, p.site) {
-		p.uses++
-		return c.leave(id, p), nil
+	// A changed specification keeps the room that was found: what it needs more, or
+	// less, its decoder reserves.
+	if p := c.current(id, allowed); p != nil {
+		return c.settle(id, &placement{site: p.site, room: p.room}), nil
 	}
-	var errs []error
-	for _, s := range c.byPreference(allowed) {
-		r, err := s.device.Admission().Reserve(estimate, id)
+	var errs severalErrors
+	for _, s := range c.byPreference(allowed, busy) {
+		room, err := s.device.Admission().Reserve(estimate, id)
 		if err == nil {
-			p := &placement{site: s, reservation: r, uses: 1}
-			c.placed[id] = p
-			return c.leave(id, p), nil
+			return c.settle(id, &placement{site: s, room: room}), nil
 		}
 		if !errors.Is(err, gpu.ErrOutOfMemory) {
 			return nil, fmt.Errorf("%w: %w", camera.ErrBackend, err)
 		}
-		errs = append(errs, err)
+		errs = append(errs, fmt.Errorf("%s: %w", s.device.Info(), err))
 	}
 	return nil, fmt.Errorf("%w: %w; remove cameras, make their frames or rings smaller, raise --gpu-memory-budget, or set the camera's backend to CPU",
-		camera.ErrNoRoom, errors.Join(errs...))
+		camera.ErrNoRoom, errs)
 }
 
-// leave returns what gives one use of a placement back.
-func (c *cuda) leave(id string, p *placement) func() {
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if p.uses--; p.uses > 0 {
-			return
-		}
-		_ = p.reservation.Close() // always nil
-		if c.placed[id] == p {
-			delete(c.placed, id)
+// current is where a camera is, if that is on an allowed GPU. c.mu is held.
+func (c *cuda) current(id string, allowed []*site) *placement {
+	for _, p := range slices.Backward(c.placed[id]) {
+		if slices.Contains(allowed, p.site) {
+			return p
 		}
 	}
+	return nil
+}
+
+// settle notes a placement and returns what ends it. c.mu is held.
+func (c *cuda) settle(id string, p *placement) (leave func()) {
+	c.placed[id] = append(c.placed[id], p)
+	return sync.OnceFunc(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		rest := slices.DeleteFunc(c.placed[id], func(q *placement) bool { return q == p })
+		if c.placed[id] = rest; len(rest) == 0 {
+			delete(c.placed, id)
+		}
+		if !slices.ContainsFunc(rest, func(q *placement) bool { return q.room == p.room }) {
+			_ = p.room.Close() // always nil
+		}
+	})
 }
 
 // place is the GPU for a decoder: the one where the camera was admitted, or the best of
@@ -128,57 +139,62 @@ func (c *cuda) place(id, device string) (*site, error) {
 		return nil, err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if p := c.placed[id]; p != nil && slices.Contains(allowed, p.site) {
+	p := c.current(id, allowed)
+	c.mu.Unlock()
+	if p != nil {
 		return p.site, nil
 	}
-	return c.byPreference(allowed)[0], nil
+	busy := c.busy(allowed)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byPreference(allowed, busy)[0], nil
 }
 
-// byPreference orders GPUs: those with busy decoders last, then by cameras per decoder,
-// then by memory that is left. c.mu is held.
-func (c *cuda) byPreference(sites []*site) []*site {
+// busy tells which GPUs' decoders are, if there is a choice. It asks NVML, which may take
+// its time: c.mu is not held.
+func (c *cuda) busy(sites []*site) map[*site]bool {
+	if len(sites) == 1 || c.meter == nil {
+		return nil
+	}
+	busy := make(map[*site]bool)
+	for _, s := range sites {
+		sample, err := c.meter.Sample(s.device.Info().UUID)
+		busy[s] = err == nil && sample.Decoder.Known && sample.Decoder.Percent >= busyPercent
+	}
+	return busy
+}
+
+// byPreference orders GPUs by [rank]. c.mu is held.
+func (c *cuda) byPreference(sites []*site, busy map[*site]bool) []*site {
 	if len(sites) == 1 {
 		return sites
 	}
-	type rank struct {
-		site    *site
-		busy    bool
-		cameras float64 // per NVDEC engine
-		free    int64
+	cameras := make(map[*site]int)
+	for _, placed := range c.placed {
+		cameras[placed[len(placed)-1].site]++
 	}
-	ranks := make([]rank, len(sites))
-	for i, s := range sites {
-		r := rank{site: s, free: s.free()}
-		for _, p := range c.placed {
-			if p.site == s {
-				r.cameras++
-			}
-		}
-		r.cameras /= float64(s.device.Engines())
-		if c.meter != nil {
-			sample, err := c.meter.Sample(s.device.Info().UUID)
-			r.busy = err == nil && sample.Decoder.Known && sample.Decoder.Percent >= busy
-		}
-		ranks[i] = r
+	ranks := make(map[*site]rank)
+	for _, s := range sites {
+		ranks[s] = rank{busy: busy[s], cameras: cameras[s], engines: s.device.Engines(), free: s.free()}
 	}
-	slices.SortStableFunc(ranks, func(a, b rank) int {
-		return cmp.Or(compareBool(a.busy, b.busy), cmp.Compare(a.cameras, b.cameras), cmp.Compare(b.free, a.free))
-	})
-	out := make([]*site, len(ranks))
-	for i, r := range ranks {
-		out[i] = r.site
-	}
-	return out
+	return slices.SortedStableFunc(slices.Values(sites), func(a, b *site) int { return ranks[a].compare(ranks[b]) })
 }
 
-// compareBool orders false before true.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
+// rank is what decides between GPUs.
+type rank struct {
+	busy             bool
+	cameras, engines int
+	free             int64 // bytes
+}
+
+// compare is negative when r is the better one: not busy, then fewer cameras per NVDEC
+// engine, then more memory left.
+func (r rank) compare(o rank) int {
+	if r.busy != o.busy {
+		if r.busy {
+			return 1
+		}
 		return -1
 	}
-	return 1
+	return cmp.Or(cmp.Compare(r.cameras*o.engines, o.cameras*r.engines), cmp.Compare(o.free, r.free))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -45,11 +46,13 @@ func (s *site) open(ctx context.Context, cfg Config, c *cuda, info gpu.DeviceInf
 		return err
 	}
 	s.engines = append(s.engines, s.kernels)
+	// Whatever is wrong with nvJPEG, the CPU can encode; but a context that breaks
+	// meanwhile, or a start that is called off, is not nvJPEG's.
 	s.encoder, s.noJPEG = nvjpeg.New(ctx, nvjpeg.Config{Device: s.device, Library: gpu.LibraryConfig{Path: cfg.LibraryPath}})
 	if s.noJPEG == nil {
 		s.engines = append(s.engines, s.encoder)
 	}
-	if err := s.device.Health(); err != nil {
+	if err := errors.Join(s.device.Health(), ctx.Err()); err != nil {
 		return err
 	}
 	s.converter, err = gpuconv.New(gpuconv.Config{
@@ -81,7 +84,7 @@ func (s *site) parallel() int { return gpuconv.DefaultLanes + nvjpeg.DefaultStat
 // jpeg says what encodes JPEG.
 func (s *site) jpeg() string {
 	if s.encoder == nil {
-		return "the CPU: " + s.noJPEG.Error()
+		return "the CPU: " + oneLine(s.noJPEG)
 	}
 	l := s.encoder.Library()
 	return strings.TrimSpace("nvJPEG "+l.Version) + " in " + l.Path
@@ -120,12 +123,19 @@ func (s *site) watch(ctx context.Context) error {
 	}
 }
 
-// Close frees the engines. It fails on what is left.
-func (s *site) Close() error {
-	var errs []error
-	for _, e := range slices.Backward(s.engines) {
-		errs = append(errs, e.Close())
+// Close frees the engines. While cameras hold anything of the GPU it frees nothing, and
+// fails with [gpu.ErrLeak] and their names.
+func (s *site) Close() (err error) {
+	if len(s.engines) == 0 {
+		return nil
 	}
-	s.engines = nil
-	return errors.Join(errs...)
+	cameras := slices.Sorted(maps.Keys(s.device.Ledger().Snapshot().ByOwner))
+	if cameras = slices.DeleteFunc(cameras, shared); len(cameras) > 0 {
+		return fmt.Errorf("%s: %w: decoders or frames of %s", s.device.Info(), gpu.ErrLeak, strings.Join(cameras, ", "))
+	}
+	s.engines, err = shut(s.engines)
+	return err
 }
+
+// shared says whether an owner in the ledger is not a camera.
+func shared(owner string) bool { return owner == "" }

@@ -44,7 +44,7 @@ func (c *cuda) status(s *site) DeviceStatus {
 		Ledger: s.device.Ledger().Snapshot(),
 	}
 	for owner := range d.Ledger.ByOwner {
-		if owner != "" {
+		if !shared(owner) {
 			d.Cameras++
 		}
 	}

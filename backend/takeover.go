@@ -38,22 +38,24 @@ func newTakeover(limit int) *takeover {
 
 // decoder makes a decoder on the CPU in place of one on the GPU; why says what was wrong
 // with that.
-func (t *takeover) decoder(r camera.DecoderRequest, why error) (decoder.Decoder, error) {
+func (t *takeover) decoder(r camera.DecoderRequest, why error) (*deputy, error) {
 	t.mu.Lock()
 	if t.inUse >= t.limit {
 		t.mu.Unlock()
-		return nil, fmt.Errorf("%w: the GPU can't decode this stream (%w), and the CPU has taken over %d cameras, as many as --cpu-fallback allows",
-			decoder.ErrExhausted, why, t.limit)
+		// Not an error that wraps why: the stream is not refused, it may be taken later.
+		return nil, fmt.Errorf("%w: the GPU can't decode this stream (%s), and the CPU has taken over %d cameras, as many as --cpu-fallback allows",
+			decoder.ErrExhausted, oneLine(why), t.limit)
 	}
 	t.inUse++
 	t.mu.Unlock()
 	d, err := newHostDecoder(r.Config)
 	if err != nil {
 		t.release()
-		return nil, errors.Join(err, why)
+		// What the GPU lacks does not say whether the CPU's error will last.
+		return nil, fmt.Errorf("%w; on the GPU: %s", err, oneLine(why))
 	}
-	r.Chosen(onCPU(why.Error()))
-	return &deputy{Decoder: d, release: sync.OnceFunc(t.release)}, nil
+	r.Chosen(onCPU(oneLine(why)))
+	return &deputy{able: d, release: sync.OnceFunc(t.release)}, nil
 }
 
 func (t *takeover) release() {
@@ -64,26 +66,20 @@ func (t *takeover) release() {
 
 // deputy is a decoder on the CPU that counts against the takeover's limit.
 type deputy struct {
-	decoder.Decoder
+	able
 	release func()
 }
 
 // Close implements [decoder.Decoder].
 func (d *deputy) Close() error {
 	defer d.release()
-	return d.Decoder.Close()
+	return d.able.Close()
 }
-
-// SkipNonReference implements [decoder.Skipper].
-func (d *deputy) SkipNonReference(on bool) { skip(d.Decoder, on) }
-
-// SetOutput implements [decoder.Resizer].
-func (d *deputy) SetOutput(o decoder.Output) { resize(d.Decoder, o) }
 
 // deputised is a decoder on the GPU that a deputy follows when a unit shows that the
 // GPU can't decode the stream.
 type deputised struct {
-	decoder.Decoder
+	able
 	request  camera.DecoderRequest
 	takeover *takeover
 	skipping bool
@@ -92,7 +88,7 @@ type deputised struct {
 
 // Decode implements [decoder.Decoder].
 func (d *deputised) Decode(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error {
-	err := d.Decoder.Decode(ctx, au, emit)
+	err := d.able.Decode(ctx, au, emit)
 	if d.replaced || !errors.Is(err, decoder.ErrUnsupported) {
 		return err
 	}
@@ -100,9 +96,9 @@ func (d *deputised) Decode(ctx context.Context, au *media.AccessUnit, emit func(
 	if nerr != nil {
 		return nerr
 	}
-	cerr := d.Decoder.Close()
-	d.Decoder, d.replaced = next, true
-	skip(next, d.skipping)
+	cerr := d.able.Close()
+	d.able, d.replaced = next, true
+	next.SkipNonReference(d.skipping)
 	if cerr != nil {
 		return cerr
 	}
@@ -112,16 +108,11 @@ func (d *deputised) Decode(ctx context.Context, au *media.AccessUnit, emit func(
 // SkipNonReference implements [decoder.Skipper].
 func (d *deputised) SkipNonReference(on bool) {
 	d.skipping = on
-	skip(d.Decoder, on)
+	d.able.SkipNonReference(on)
 }
 
 // SetOutput implements [decoder.Resizer].
 func (d *deputised) SetOutput(o decoder.Output) {
 	d.request.Output = o
-	resize(d.Decoder, o)
+	d.able.SetOutput(o)
 }
-
-// All decoders that are wrapped here have both abilities; the compiler can't know.
-func skip(d decoder.Decoder, on bool) { d.(decoder.Skipper).SkipNonReference(on) }
-
-func resize(d decoder.Decoder, o decoder.Output) { d.(decoder.Resizer).SetOutput(o) }
