@@ -36,11 +36,15 @@ func newControl(libcuda string) (control, error) {
 // Simulated says whether the driver is the simulator: without it the controls do nothing.
 func (s *Sim) Simulated() bool { return s.control.live != nil }
 
+// NeedsSimulator is why a test is skipped on a real driver; reports of test runs
+// there look for it.
+const NeedsSimulator = "only the simulated driver can be made to do this"
+
 // NeedsSimulator skips the test on a real driver.
 func (s *Sim) NeedsSimulator() {
 	s.tb.Helper()
 	if !s.Simulated() {
-		s.tb.Skip("only the simulated driver can be made to do this")
+		s.tb.Skip(NeedsSimulator)
 	}
 }
 

@@ -25,40 +25,27 @@ type limitResult struct {
 func measureLimit(ctx context.Context, b bundle) (result, error) {
 	return withLab(b, func(l *lab) (r *limitResult, err error) {
 		r = &limitResult{Clip: "720p.h264", Tried: b.bounds().maximum}
-		clip, err := loadClip(b, r.Clip)
-		if err != nil {
-			return r, err
-		}
 		before, err := l.used()
 		if err != nil {
 			return r, err
 		}
-		var cameras []*camera
-		defer func() {
-			for _, c := range cameras {
-				err = errors.Join(err, c.Close())
-			}
-		}()
-		small := func(cfg *decoder.Config, o *nvdec.Options) { cfg.Frames, o.ExtraSurfaces = 1, -1 }
-		for r.Opened < r.Tried && r.Refusal == "" {
-			c, err := l.camera(fmt.Sprintf("camera%d", r.Opened), clip, small)
-			if err != nil {
-				return r, err
-			}
-			cameras = append(cameras, c)
-			switch err := c.play(ctx, 1); {
-			case ctx.Err() != nil:
-				return r, ctx.Err()
-			case err != nil:
-				r.Refusal = err.Error()
-			default:
-				r.Opened++
-			}
+		f, err := l.fleet(r.Clip, func(cfg *decoder.Config, o *nvdec.Options) { cfg.Frames, o.ExtraSurfaces = 1, -1 })
+		if err != nil {
+			return r, err
+		}
+		defer func() { err = errors.Join(err, f.close()) }()
+		err = f.grow(ctx, r.Tried)
+		r.Opened = len(f.cameras)
+		switch {
+		case ctx.Err() != nil:
+			return r, err
+		case err != nil:
+			r.Refusal = err.Error()
 		}
 		used, err := l.used()
 		r.Driver = used - before
 		if err == nil && r.Opened > 0 {
-			err = cameras[0].play(ctx, 5)
+			err = f.cameras[0].play(ctx, 5)
 		}
 		r.Recovers = err == nil
 		return r, err

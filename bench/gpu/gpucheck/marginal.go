@@ -10,6 +10,8 @@ import (
 // marginalResult is device memory by the number of cameras.
 type marginalResult struct {
 	Rows []marginalRow `json:"rows"`
+	// Refusals are what ended a row of cameras early: the card was full.
+	Refusals []string `json:"refusals,omitempty"`
 }
 
 type marginalRow struct {
@@ -23,17 +25,18 @@ type marginalRow struct {
 func measureMarginal(ctx context.Context, b bundle) (result, error) {
 	return withLab(b, func(l *lab) (*marginalResult, error) {
 		r := &marginalResult{}
+		var errs []error
 		for _, name := range b.bounds().clips {
 			if err := r.measure(ctx, l, name); err != nil {
-				return r, fmt.Errorf("%s: %w", name, err)
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
 		}
-		return r, nil
+		return r, errors.Join(errs...)
 	})
 }
 
 func (r *marginalResult) measure(ctx context.Context, l *lab, name string) (err error) {
-	clip, err := loadClip(l.bundle, name)
+	f, err := l.fleet(name)
 	if err != nil {
 		return err
 	}
@@ -42,22 +45,15 @@ func (r *marginalResult) measure(ctx context.Context, l *lab, name string) (err 
 		return err
 	}
 	books := l.device.Ledger().Total().Bytes
-	var cameras []*camera
-	defer func() {
-		for _, c := range cameras {
-			err = errors.Join(err, c.Close())
-		}
-	}()
+	defer func() { err = errors.Join(err, f.close()) }()
 	for _, n := range l.bundle.bounds().cameras {
-		for len(cameras) < n {
-			c, err := l.camera(fmt.Sprintf("camera%d", len(cameras)), clip)
-			if err != nil {
-				return err
-			}
-			cameras = append(cameras, c)
-			if err := c.play(ctx, 2); err != nil {
-				return fmt.Errorf("camera %d: %w", len(cameras), err)
-			}
+		err := f.grow(ctx, n)
+		if refusal(err) {
+			r.Refusals = append(r.Refusals, name+": "+err.Error())
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		used, err := l.used()
 		if err != nil {
@@ -73,5 +69,12 @@ func (r *marginalResult) measure(ctx context.Context, l *lab, name string) (err 
 func (r *marginalResult) print(w io.Writer) {
 	for _, m := range r.Rows {
 		fmt.Fprintf(w, "%-11s %3d cameras: %s, %s each; by the ledger %s\n", m.Clip, m.Cameras, mebi(m.Driver), mebi(m.Each), mebi(m.Books))
+	}
+	printRefusals(w, r.Refusals)
+}
+
+func printRefusals(w io.Writer, refusals []string) {
+	for _, text := range refusals {
+		fmt.Fprintf(w, "the card is full: %s\n", text)
 	}
 }

@@ -209,6 +209,12 @@ func TestSessionLimit(t *testing.T) {
 	if r.Opened != 3 || !r.Recovers || !strings.Contains(r.Refusal, "OUT_OF_MEMORY") {
 		t.Errorf("%+v", r)
 	}
+	sim.Fail("cuvidCreateDecoder:4+:2")
+	var rates throughputResult
+	perform(t, b, "throughput", &rates) // 1 and 2 sessions, 3 where 4 were wanted, none of the second clip
+	if len(rates.Refusals) != 2 || len(rates.Rows) != 3 || rates.Rows[2].Sessions != 3 || rates.Rows[2].FPS <= 0 {
+		t.Errorf("%+v", rates)
+	}
 }
 
 // TestLabSeesWhatIsLeft: a live camera shows in what is used, and the device does not

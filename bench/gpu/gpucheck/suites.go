@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/frameport/frameport/gpu/gputest"
 )
 
 // suite is a compiled test program of the bundle.
@@ -99,9 +101,6 @@ func lastOf(s string) string {
 	return t.String()
 }
 
-// needsFaults is what gputest says when it skips a test.
-const needsFaults = "only the simulated driver can be made to do this"
-
 // parseSuite reads the output of a test program with -test.v.
 func parseSuite(pkg string, out *bytes.Buffer) *suiteResult {
 	r := &suiteResult{Package: pkg, Failed: []string{}, Faults: []string{}, Skipped: []string{}, LeftOut: []string{}}
@@ -132,7 +131,7 @@ func parseSuite(pkg string, out *bytes.Buffer) *suiteResult {
 			r.Passed++
 		case m[1] == "FAIL":
 			r.Failed = append(r.Failed, name)
-		case said[name] == needsFaults:
+		case said[name] == gputest.NeedsSimulator:
 			r.Faults = append(r.Faults, name)
 		default:
 			r.Skipped = append(r.Skipped, name+": "+said[name])

@@ -12,6 +12,8 @@ import (
 // throughputResult is how many frames a second are decoded in all.
 type throughputResult struct {
 	Rows []throughputRow `json:"rows"`
+	// Refusals are what ended a row of sessions early: the card was full.
+	Refusals []string `json:"refusals,omitempty"`
 }
 
 type throughputRow struct {
@@ -32,43 +34,40 @@ type throughputRow struct {
 func measureThroughput(ctx context.Context, b bundle) (result, error) {
 	return withLab(b, func(l *lab) (*throughputResult, error) {
 		r := &throughputResult{}
+		var errs []error
 		for _, name := range b.bounds().rateClips {
 			if err := r.measure(ctx, l, name); err != nil {
-				return r, fmt.Errorf("%s: %w", name, err)
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
 		}
-		return r, nil
+		return r, errors.Join(errs...)
 	})
 }
 
 func (r *throughputResult) measure(ctx context.Context, l *lab, name string) (err error) {
-	clip, err := loadClip(l.bundle, name)
+	f, err := l.fleet(name)
 	if err != nil {
 		return err
 	}
-	var cameras []*camera
-	defer func() {
-		for _, c := range cameras {
-			err = errors.Join(err, c.Close())
-		}
-	}()
+	defer func() { err = errors.Join(err, f.close()) }()
 	for _, n := range l.bundle.bounds().sessions {
 		start := time.Now()
-		for len(cameras) < n {
-			c, err := l.camera(fmt.Sprintf("camera%d", len(cameras)), clip)
-			if err != nil {
-				return err
-			}
-			cameras = append(cameras, c)
-			if err := c.play(ctx, 1); err != nil {
-				return fmt.Errorf("session %d: %w", len(cameras), err)
-			}
-		}
-		row := throughputRow{Clip: name, Sessions: n, OpenSeconds: time.Since(start).Seconds()}
-		if err := row.measure(ctx, l, cameras); err != nil {
+		err := f.grow(ctx, n)
+		full := refusal(err)
+		if err != nil && !full {
 			return err
 		}
-		r.Rows = append(r.Rows, row)
+		// As many as there are, when the card is full.
+		if row := (throughputRow{Clip: name, Sessions: len(f.cameras), OpenSeconds: time.Since(start).Seconds()}); row.Sessions > 0 {
+			if err := row.measure(ctx, l, f.cameras); err != nil {
+				return err
+			}
+			r.Rows = append(r.Rows, row)
+		}
+		if full {
+			r.Refusals = append(r.Refusals, name+": "+err.Error())
+			return nil
+		}
 	}
 	return nil
 }
@@ -145,4 +144,5 @@ func (r *throughputResult) print(w io.Writer) {
 		fmt.Fprintf(w, "%-11s %3d sessions: %8.0f fps, a session %.1f to %.1f; %d dropped; %.0f us of processor time a frame; engines at %d %%; opened in %.2f s\n",
 			t.Clip, t.Sessions, t.FPS, t.Slowest, t.Fastest, t.Dropped, t.ProcessorPerFrame, t.DecoderPercent, t.OpenSeconds)
 	}
+	printRefusals(w, r.Refusals)
 }
