@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/gputest"
 	"github.com/frameport/frameport/internal/testvideo"
+	"github.com/frameport/frameport/media"
 )
 
 // newBundle is a bundle with small clips, for the simulated driver.
@@ -251,5 +254,37 @@ func TestLabSeesWhatIsLeft(t *testing.T) {
 	}
 	if err := l.close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLeakVerdict: what is left fails the part, one unit of memory aside.
+func TestLeakVerdict(t *testing.T) {
+	for _, r := range []leakResult{
+		{Bytes: gpu.Granularity + 1}, {Books: 1}, {Books: -1}, {Objects: 1}, {Files: 1}, {Goroutines: 1},
+	} {
+		if r.verdict() == nil {
+			t.Errorf("%+v passes", r)
+		}
+	}
+	if err := (&leakResult{Bytes: gpu.Granularity, Threads: 3}).verdict(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDifferences: every byte of the picture counts, and none beside it.
+func TestDifferences(t *testing.T) {
+	pool := frame.NewPool(0, nil)
+	a, b := pool.Get(media.PixelI420, 33, 17), pool.Get(media.PixelI420, 33, 17)
+	defer a.Release()
+	defer b.Release()
+	for _, f := range []*frame.Frame{a, b} {
+		for _, p := range f.Planes {
+			clear(p.Data)
+		}
+	}
+	a.Planes[0].Data[32], a.Planes[2].Data[16] = 1, 255 // the last columns
+	a.Planes[0].Data[33] = 1                            // padding
+	if total, wrong := differences(a, b); total != 33*17+2*17*9 || wrong != 2 {
+		t.Errorf("%d of %d bytes", wrong, total)
 	}
 }
