@@ -65,7 +65,7 @@ func checkService(ctx context.Context, b bundle) (result, error) {
 	r.Command = strings.Join(append([]string{"frameport"}, args...), " ")
 	cmd := exec.CommandContext(ctx, b.path("frameport"), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = reserve - time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	start := time.Now()

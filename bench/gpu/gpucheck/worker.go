@@ -53,7 +53,7 @@ func startWorker(ctx context.Context, b bundle) (*worker, error) {
 	w.cmd = exec.CommandContext(ctx, b.path("frameport"), args...)
 	w.cmd.Stdout, w.cmd.Stderr = w.said, w.said
 	w.cmd.Cancel = func() error { return w.cmd.Process.Signal(syscall.SIGTERM) }
-	w.cmd.WaitDelay = 5 * time.Second
+	w.cmd.WaitDelay = reserve - time.Second // it is ended when the time is over
 	if err := w.cmd.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(w.state))
 	}
