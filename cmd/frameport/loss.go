@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"time"
-
-	"github.com/frameport/frameport/backend"
 )
 
 // exitDeviceLost is the exit status when a GPU's context broke or its driver hangs:
@@ -25,10 +23,10 @@ const (
 // trying may hang.
 func abort(code int) { os.Exit(code) }
 
-// watchBackend returns when ctx ends, or when a GPU is lost. Then abort is called a
-// moment later, whatever hangs meanwhile.
-func watchBackend(ctx context.Context, b *backend.Backend, log *slog.Logger, abort func(int)) error {
-	err := b.Watch(ctx)
+// watchBackend returns when watch does: when ctx ends, or when a GPU is lost. Then abort
+// is called a moment later, whatever hangs meanwhile.
+func watchBackend(ctx context.Context, watch func(context.Context) error, log *slog.Logger, abort func(int)) error {
+	err := watch(ctx)
 	if err != nil {
 		log.Error("a GPU is lost: frameport ends and has to be started again", "error", err, "exit_status", exitDeviceLost)
 		time.AfterFunc(lossGrace, func() { abort(exitDeviceLost) })

@@ -108,7 +108,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	grpcAddress, httpAddress := servers.addresses()
 	cfg.log.Info("serving", "version", version, "grpc", text(grpcAddress), "http", text(httpAddress),
 		"backend", b.Choice.Kind, "reason", b.Choice.Reason, "cameras", len(manager.List()), "state", s.StateDir)
-	err = runUntil(ctx, servers, manager, func(ctx context.Context) error { return watchBackend(ctx, b, cfg.log, cfg.abort) })
+	err = runUntil(ctx, servers, manager, func(ctx context.Context) error { return watchBackend(ctx, b.Watch, cfg.log, cfg.abort) })
 	if errors.Is(err, gpu.ErrDeviceLost) {
 		cfg.abort(exitDeviceLost)
 	}
