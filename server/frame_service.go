@@ -120,7 +120,8 @@ type streamRequest interface {
 }
 
 func (s *frameService) newStream(prefix string, r streamRequest) (*frameStream, error) {
-	st := &frameStream{Server: s.Server, maxFPS: r.GetMaxFps()}
+	st := &frameStream{stream: stream{Server: s.Server}}
+	st.pick = st.pickFrame
 	var err error
 	if st.choice, err = newChoice(r.GetCameraIds(), r.GetLabelSelector()); err != nil {
 		return nil, err
@@ -128,9 +129,11 @@ func (s *frameService) newStream(prefix string, r streamRequest) (*frameStream, 
 	if st.out, err = newOutput(prefix, r.GetOutput(), r.GetMaxMessageBytes()); err != nil {
 		return nil, err
 	}
-	if math.IsNaN(st.maxFPS) || st.maxFPS < 0 || st.maxFPS > maxFPS {
-		return nil, invalid(apierr.InvalidMaxFPS, prefix+"max_fps", "is %v; give more than 0 and at most %d frames per second, or 0 for no limit", st.maxFPS, maxFPS)
+	fps := r.GetMaxFps()
+	if math.IsNaN(fps) || fps < 0 || fps > maxFPS {
+		return nil, invalid(apierr.InvalidMaxFPS, prefix+"max_fps", "is %v; give more than 0 and at most %d frames per second, or 0 for no limit", fps, maxFPS)
 	}
+	st.rota = newRota(fps)
 	return st, nil
 }
 
