@@ -16,8 +16,11 @@ var ErrInsecureAddress = errors.New("other machines could reach this address")
 // CheckListenAddress refuses what is no address to listen on, and addresses that
 // other machines can reach, unless the listener is protected by TLS and
 // authentication or insecure was asked for. Host names count as reachable, except
-// "localhost": what they mean can change.
+// "localhost": what they mean can change. Unix sockets are never reachable.
 func CheckListenAddress(address string, protected, insecure bool) error {
+	if path, ok := UnixPath(address); ok {
+		return checkUnixPath(address, path)
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return fmt.Errorf("%.80q is no address; write it as host:port, for example 127.0.0.1:50051", address)

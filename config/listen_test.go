@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,16 @@ func TestCheckListenAddress(t *testing.T) {
 		{address: "127.0.0.1:65536", text: "no usable port"},
 		{address: "127.0.0.1:http", insecure: true, text: "no usable port"},
 		{address: "a:b:c", insecure: true, text: "write it as host:port"},
+		{address: "unix:/run/frameport.sock"},
+		{address: "unix:///run/frameport.sock"},
+		{address: "unix:/" + strings.Repeat("x", 106)},
+		{address: "unix:/" + strings.Repeat("x", 107), text: "path of 108 bytes, and the system takes 107"},
+		{address: "unix:", text: "write it as unix:/folder/name"},
+		{address: "unix:frameport.sock", text: "write it as unix:/folder/name"},
+		{address: "unix://run/frameport.sock", text: "write it as unix:/folder/name"},
+		{address: "unix:/run/", text: "write it as unix:/folder/name"},
+		{address: "unix:/run/50%.sock", insecure: true, text: "without %, ? and #"},
+		{address: "unix:/run/a\n.sock", insecure: true, text: "without %, ? and #"},
 	} {
 		err := config.CheckListenAddress(tc.address, tc.protected, tc.insecure)
 		if (err == nil) != (tc.text == "") || err != nil && !strings.Contains(err.Error(), tc.text) {
@@ -63,5 +74,53 @@ func TestWorkerListensOnLoopback(t *testing.T) {
 		if err := w.Validate(); err != nil {
 			t.Errorf("%s with --insecure: %v", field, err)
 		}
+	}
+}
+
+func TestGRPCAddresses(t *testing.T) {
+	for list, want := range map[string]string{
+		"":                               "",
+		"127.0.0.1:0, unix:/run/x.sock ": "",
+		"127.0.0.1:0,0.0.0.0:1":          "--insecure",
+		"127.0.0.1:0,":                   "host:port",
+		"127.0.0.1:1,127.0.0.1:1":        "twice",
+	} {
+		w := config.Worker{GRPCAddress: list}
+		w.EnsureDefaults()
+		err := w.Validate()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", list, err, want)
+		}
+	}
+	w := config.Worker{GRPCAddress: "127.0.0.1:0, unix:/run/x.sock "}
+	if got := w.GRPCAddresses(); !slices.Equal(got, []string{"127.0.0.1:0", "unix:/run/x.sock"}) {
+		t.Errorf("%q", got)
+	}
+	w = config.Worker{HTTPAddress: "unix:/run/x.sock", Insecure: true}
+	w.EnsureDefaults()
+	if err := w.Validate(); err == nil || !strings.Contains(err.Error(), "only gRPC is served on unix sockets") {
+		t.Errorf("HTTP: %v", err)
+	}
+}
+
+func TestSocketMode(t *testing.T) {
+	for _, text := range []string{"0660", "660", `"0660"`} {
+		f, err := config.ParseFile([]byte("worker: {grpc_address: 'unix:/run/x.sock', grpc_socket_mode: "+text+"}"), "f")
+		if err != nil || f.Worker.GRPCSocketMode.Perm() != 0o660 {
+			t.Errorf("%s: %v, %v", text, f, err)
+		}
+	}
+	for _, wrong := range []string{"0", "60", "rw", "0999", "01777", "-600", "0400", "0066"} {
+		var m config.SocketMode
+		if err := m.UnmarshalText([]byte(wrong)); err == nil || m != 0 {
+			t.Errorf("%q is taken as %o", wrong, m)
+		}
+	}
+	var w config.Worker
+	if w.EnsureDefaults(); w.GRPCSocketMode.Perm() != 0o600 {
+		t.Errorf("the default is %o", w.GRPCSocketMode)
+	}
+	if text, err := w.GRPCSocketMode.MarshalText(); err != nil || string(text) != "0600" {
+		t.Errorf("%s, %v", text, err)
 	}
 }

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Defaults of the worker's settings.
 const (
@@ -12,12 +15,16 @@ const (
 // Worker is the configuration of the process. Empty fields are filled by
 // EnsureDefaults; flags are laid over the file by the command line.
 type Worker struct {
-	GRPCAddress string // host:port of the gRPC listener
-	HTTPAddress string // host:port of the HTTP listener; "off" = none
-	StateDir    string // folder of the state file; empty = cameras don't survive a restart
-	Backend     BackendKind
-	LogFormat   string // "text" or "json"
-	LogLevel    string // "debug", "info", "warn" or "error"
+	// GRPCAddress is where gRPC is served: host:port, unix:/path, or several of them
+	// with commas between; see GRPCAddresses.
+	GRPCAddress string
+	// GRPCSocketMode is the mode of the gRPC listeners on unix sockets.
+	GRPCSocketMode SocketMode
+	HTTPAddress    string // host:port of the HTTP listener; "off" = none
+	StateDir       string // folder of the state file; empty = cameras don't survive a restart
+	Backend        BackendKind
+	LogFormat      string // "text" or "json"
+	LogLevel       string // "debug", "info", "warn" or "error"
 	// Insecure allows listening beyond loopback without TLS and authentication.
 	Insecure   bool
 	MaxCameras int
@@ -25,18 +32,28 @@ type Worker struct {
 }
 
 type workerDocument struct {
-	GRPCAddress string      `yaml:"grpc_address"`
-	HTTPAddress string      `yaml:"http_address"`
-	StateDir    string      `yaml:"state_dir"`
-	Backend     BackendKind `yaml:"backend"`
-	LogFormat   string      `yaml:"log_format"`
-	LogLevel    string      `yaml:"log_level"`
-	Insecure    bool        `yaml:"insecure"`
-	MaxCameras  int         `yaml:"max_cameras"`
-	GPU         GPU         `yaml:"gpu"`
+	GRPCAddress    string      `yaml:"grpc_address"`
+	GRPCSocketMode SocketMode  `yaml:"grpc_socket_mode"`
+	HTTPAddress    string      `yaml:"http_address"`
+	StateDir       string      `yaml:"state_dir"`
+	Backend        BackendKind `yaml:"backend"`
+	LogFormat      string      `yaml:"log_format"`
+	LogLevel       string      `yaml:"log_level"`
+	Insecure       bool        `yaml:"insecure"`
+	MaxCameras     int         `yaml:"max_cameras"`
+	GPU            GPU         `yaml:"gpu"`
 }
 
 func (d workerDocument) worker() Worker { return Worker(d) }
+
+// GRPCAddresses are the addresses in GRPCAddress, in their order.
+func (w Worker) GRPCAddresses() []string {
+	var out []string
+	for a := range strings.SplitSeq(w.GRPCAddress, ",") {
+		out = append(out, strings.TrimSpace(a))
+	}
+	return out
+}
 
 // EnsureDefaults fills what was left open.
 func (w *Worker) EnsureDefaults() {
@@ -49,6 +66,9 @@ func (w *Worker) EnsureDefaults() {
 	set(&w.HTTPAddress, DefaultHTTPAddress)
 	set(&w.LogFormat, "text")
 	set(&w.LogLevel, "info")
+	if w.GRPCSocketMode == 0 {
+		w.GRPCSocketMode = DefaultSocketMode
+	}
 	if w.MaxCameras == 0 {
 		w.MaxCameras = DefaultMaxCameras
 	}
@@ -58,8 +78,17 @@ func (w *Worker) EnsureDefaults() {
 // EnsureDefaults first.
 func (w Worker) Validate() error {
 	p := &Problems{}
-	w.validateAddress(p, "worker.grpc_address", w.GRPCAddress)
-	if w.HTTPAddress != "off" {
+	addresses := w.GRPCAddresses()
+	for i, address := range addresses {
+		w.validateAddress(p, "worker.grpc_address", address)
+		if slices.Contains(addresses[:i], address) {
+			p.Add("worker.grpc_address", ReasonWorker, "names %.120q twice; name it once", address)
+		}
+	}
+	switch {
+	case strings.HasPrefix(w.HTTPAddress, "unix:"):
+		p.Add("worker.http_address", ReasonWorker, "is %.120q; only gRPC is served on unix sockets: use host:port, or off", w.HTTPAddress)
+	case w.HTTPAddress != "off":
 		w.validateAddress(p, "worker.http_address", w.HTTPAddress)
 	}
 	if int(w.Backend) >= len(backendKindNames()) {
