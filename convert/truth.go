@@ -38,10 +38,8 @@ func Truth(src *frame.Frame, req Request) (*frame.Frame, error) {
 // CheckFormats reports with an error that wraps [ErrRequest] whether there is a
 // way from one layout to the other.
 func CheckFormats(src, dst media.PixelFormat) error {
-	switch src {
-	case media.PixelI420, media.PixelNV12:
-	default:
-		return fmt.Errorf("%w: frames of format %v can't be converted", ErrRequest, src)
+	if err := checkSource(src); err != nil {
+		return err
 	}
 	switch dst {
 	case media.PixelI420, media.PixelNV12, media.PixelRGB24, media.PixelBGR24, media.PixelGray8:
@@ -49,6 +47,13 @@ func CheckFormats(src, dst media.PixelFormat) error {
 	default:
 		return fmt.Errorf("%w: %v is no format to convert to", ErrRequest, dst)
 	}
+}
+
+func checkSource(src media.PixelFormat) error {
+	if src != media.PixelI420 && src != media.PixelNV12 {
+		return fmt.Errorf("%w: frames of format %v can't be converted", ErrRequest, src)
+	}
+	return nil
 }
 
 // picture is anything with a luma sample for every pixel, and a chroma pair for

@@ -24,13 +24,7 @@ type Subject struct {
 
 // Run runs the suite.
 func Run(t *testing.T, s Subject) {
-	same := func(_ testing.TB, f *frame.Frame) *frame.Frame { return f.Retain() }
-	if s.Upload == nil {
-		s.Upload = same
-	}
-	if s.Download == nil {
-		s.Download = same
-	}
+	s = s.complete()
 	tests := []struct {
 		name string
 		run  func(*testing.T, Subject)
@@ -53,4 +47,16 @@ func Run(t *testing.T, s Subject) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
 	}
+}
+
+// complete fills in what is not set.
+func (s Subject) complete() Subject {
+	same := func(_ testing.TB, f *frame.Frame) *frame.Frame { return f.Retain() }
+	if s.Upload == nil {
+		s.Upload = same
+	}
+	if s.Download == nil {
+		s.Download = same
+	}
+	return s
 }

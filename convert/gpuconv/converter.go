@@ -69,9 +69,9 @@ func (c *Converter) Convert(ctx context.Context, src *frame.Frame, req convert.R
 	if err := convert.CheckFormats(src.Format, req.Format); err != nil {
 		return nil, err
 	}
-	slot, ok := surface.Of(src)
-	if !ok || slot.Device() != c.config.Device || src.Format != media.PixelNV12 {
-		return nil, ErrSource
+	slot, err := c.slot(src)
+	if err != nil {
+		return nil, err
 	}
 	g, err := convert.Resolve(req, src.Width, src.Height)
 	if err != nil {

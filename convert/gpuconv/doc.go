@@ -1,6 +1,10 @@
 // Package gpuconv implements convert.Converter on the GPU, for NV12 frames in
 // surfaces (package gpu/surface).
 //
+// Tensors are one kernel from NV12 to elements, scaling included, and equal the truth's
+// but for the rounding of floats. They come to host memory, or stay where the caller's
+// device memory is. The hash of a picture is 8 bytes that leave the device.
+//
 // Pictures for JPEG (I420 in JFIF's colour) stay in device memory, where nvJPEG takes
 // them; all others come to host memory through pinned buffers. The order of the work
 // is the contract's: the crop is scaled into a scratch picture when the sizes differ,

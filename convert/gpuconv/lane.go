@@ -80,6 +80,29 @@ func (l *lane) download(dst *frame.Frame, src canvas) (err error) {
 	return nil
 }
 
+// fetch brings device memory to dst, behind what is queued on the stream, and waits for
+// all of it. What is larger than a lane's pinned memory comes in parts.
+func (l *lane) fetch(dst []byte, from gpu.Address) (err error) {
+	pinned, done, err := l.buffer(min(len(dst), keptPinned))
+	if err != nil {
+		return errors.Join(err, l.stream.Synchronize())
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	for len(dst) > 0 {
+		n := min(len(dst), keptPinned)
+		to, part := gpu.HostPlane{Memory: pinned, Pitch: n}, gpu.DevicePlane{Address: from, Pitch: n}
+		if err := l.device.CopyToHost2D(l.stream, to, part, n, 1); err != nil {
+			return errors.Join(err, l.stream.Synchronize())
+		}
+		if err := l.stream.Synchronize(); err != nil {
+			return err
+		}
+		copy(dst[:n], pinned.Bytes())
+		dst, from = dst[n:], from+gpu.Address(n)
+	}
+	return nil
+}
+
 func (l *lane) close() error {
 	var err error
 	if l.pinned != nil {

@@ -30,7 +30,7 @@ func rect(r stdimage.Rectangle) kernels.Rect {
 
 // filter is the mean of areas where bilinear would leave pixels out.
 func filter(g convert.Geometry) int32 {
-	if 2*g.Inner.Dx() < g.Crop.Dx() || 2*g.Inner.Dy() < g.Crop.Dy() {
+	if g.Averages() {
 		return kernels.Box
 	}
 	return kernels.Bilinear

@@ -13,8 +13,13 @@ import (
 	"github.com/frameport/frameport/media"
 )
 
-// ErrClosed is returned after Close.
-var ErrClosed = errors.New("converter closed")
+var (
+	// ErrClosed is returned after Close.
+	ErrClosed = errors.New("converter closed")
+	// ErrSource: the frame is in device memory, so that device's converter has to
+	// read it.
+	ErrSource = errors.New("frame is not in host memory")
+)
 
 // Config is what a Converter is made from. The zero value is fine.
 type Config struct {
@@ -27,9 +32,10 @@ type Config struct {
 
 // Converter implements [convert.Converter] for frames in host memory.
 type Converter struct {
-	shelf   *shelf.Shelf
-	scalers scalers
-	closed  atomic.Bool
+	shelf     *shelf.Shelf
+	scalers   scalers
+	scratches scratches
+	closed    atomic.Bool
 }
 
 var _ convert.Converter = (*Converter)(nil)
@@ -40,17 +46,15 @@ func New(cfg Config) *Converter {
 		cfg.Parallel = runtime.GOMAXPROCS(0)
 	}
 	return &Converter{
-		shelf:   shelf.New(cfg.Parallel, cfg.Account),
-		scalers: scalers{keep: 4 * cfg.Parallel},
+		shelf:     shelf.New(cfg.Parallel, cfg.Account),
+		scalers:   scalers{keep: 4 * cfg.Parallel},
+		scratches: scratches{keep: cfg.Parallel},
 	}
 }
 
 // Convert implements [convert.Converter].
 func (c *Converter) Convert(ctx context.Context, src *frame.Frame, req convert.Request) (*frame.Frame, error) {
-	if c.closed.Load() {
-		return nil, ErrClosed
-	}
-	if err := ctx.Err(); err != nil {
+	if err := c.usable(ctx); err != nil {
 		return nil, err
 	}
 	if err := convert.CheckFormats(src.Format, req.Format); err != nil {
@@ -169,6 +173,7 @@ func (c *Converter) Close() error {
 	if !c.closed.Swap(true) {
 		c.shelf.Close()
 		c.scalers.close()
+		c.scratches.close()
 	}
 	return nil
 }

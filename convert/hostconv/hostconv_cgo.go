@@ -12,7 +12,12 @@ package hostconv
 // #cgo nocallback fp_split
 // #cgo noescape fp_scale
 // #cgo nocallback fp_scale
+// #cgo noescape fp_tensor_scratch
+// #cgo nocallback fp_tensor_scratch
+// #cgo noescape fp_tensor_write
+// #cgo nocallback fp_tensor_write
 // #include "kernels.h"
+// #include "tensor.h"
 import "C"
 
 import (
@@ -22,6 +27,7 @@ import (
 
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
 )
 
 // view is a part of a 4:2:0 picture with three planes.
@@ -120,3 +126,51 @@ func (s *scaler) scale(dst [3]frame.Plane, v view) error {
 }
 
 func (s *scaler) free() { C.fp_scaler_free(s.c) }
+
+// tensorJob is a tensor of one source's shape.
+type tensorJob C.fp_tensor
+
+func newTensorJob(src *frame.Frame, t convert.Tensor, g convert.Geometry) tensorJob {
+	j := tensorJob{
+		crop_x: C.int32_t(g.Crop.Min.X), crop_y: C.int32_t(g.Crop.Min.Y), crop_w: C.int32_t(g.Crop.Dx()), crop_h: C.int32_t(g.Crop.Dy()),
+		inner_x: C.int32_t(g.Inner.Min.X), inner_y: C.int32_t(g.Inner.Min.Y), inner_w: C.int32_t(g.Inner.Dx()), inner_h: C.int32_t(g.Inner.Dy()),
+		width: C.int32_t(t.Width), height: C.int32_t(t.Height), pad: C.float(t.Pad),
+		average: flag(g.Averages()), pairs: flag(src.Format == media.PixelNV12), nhwc: flag(t.Layout == convert.TensorNHWC), bgr: flag(t.BGR),
+	}
+	switch t.Type {
+	case convert.TensorUint8:
+		j._type = C.FP_UINT8
+	case convert.TensorFloat16:
+		j._type = C.FP_FLOAT16
+	default:
+		j._type = C.FP_FLOAT32
+	}
+	table := convert.NewRGBTable(src.Color)
+	for i, row := range [3][4]int32{table.R, table.G, table.B} {
+		for k, v := range row {
+			j.rgb[4*i+k] = C.int32_t(v)
+		}
+	}
+	scale, bias := t.Affine()
+	for c := range 3 {
+		j.scale[c], j.bias[c] = C.float(scale[c]), C.float(bias[c])
+	}
+	return j
+}
+
+func flag(v bool) C.int32_t {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// scratch is the bytes of memory that write works in.
+func (j *tensorJob) scratch() int { return int(C.fp_tensor_scratch((*C.fp_tensor)(j))) }
+
+// write fills dst, which has the tensor's size.
+func (j *tensorJob) write(src *frame.Frame, dst []byte, scratch []uint64) {
+	p := &src.Planes
+	C.fp_tensor_write((*C.fp_tensor)(j), ptr(p[0]), pitch(p[0]), ptr(p[1]), pitch(p[1]), ptr(p[2]), pitch(p[2]),
+		(*C.uint8_t)(unsafe.SliceData(dst)), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(scratch))))
+}

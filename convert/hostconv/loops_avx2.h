@@ -1,14 +1,14 @@
-// The AVX2 forms of the loops in kernels.c. The packing instructions saturate,
+// The AVX2 forms of the loops in loops.h. The packing instructions saturate,
 // which is the clamp.
 #include <immintrin.h>
 
-#define AVX2 static __attribute__((target("avx2")))
+#define AVX2 static inline __attribute__((target("avx2")))
 
 // load8 widens eight bytes.
-AVX2 inline __m256i load8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+AVX2 __m256i load8(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 
 // narrow makes 32 bytes in order of four times eight sums.
-AVX2 inline __m256i narrow(__m256i v0, __m256i v1, __m256i v2, __m256i v3)
+AVX2 __m256i narrow(__m256i v0, __m256i v1, __m256i v2, __m256i v3)
 {
 	const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
 	__m256i a = _mm256_packs_epi32(_mm256_srai_epi32(v0, 16), _mm256_srai_epi32(v1, 16));
