@@ -15,7 +15,7 @@ import (
 // The demo ends by itself and succeeds when all four cameras delivered.
 func TestDemo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pictures")
-	out, errs, status := command(t, "", "demo", "--duration=5s", "--output-dir="+dir,
+	out, errs, status := command(t, "", "demo", "--backend=cpu", "--duration=5s", "--output-dir="+dir,
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--rtsp-address=127.0.0.1:0")
 	if status != 0 || errs != "" {
 		t.Errorf("status %d, %s\n%s", status, errs, out)
@@ -35,7 +35,7 @@ func TestDemo(t *testing.T) {
 
 // It fails, and names them, when cameras did not deliver.
 func TestDemoFails(t *testing.T) {
-	_, errs, status := command(t, "", "demo", "--duration=1ms", "--output-dir="+t.TempDir(),
+	_, errs, status := command(t, "", "demo", "--backend=cpu", "--duration=1ms", "--output-dir="+t.TempDir(),
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--rtsp-address=127.0.0.1:0")
 	if status != 1 {
 		t.Errorf("status %d", status)

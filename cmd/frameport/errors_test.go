@@ -123,16 +123,11 @@ func TestVersionAndDoctor(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	contains(t, out, "frameport "+version+" (go")
-	out, errs, status := command(t, "", "doctor")
+	out, errs, status := command(t, "", "doctor", "--backend=cpu")
 	if status != 0 || errs != "" {
 		t.Errorf("status %d, %s", status, errs)
 	}
 	contains(t, out, "version", "system", "backend", "CPU", "reason", "decodes", "H264", "H265", "MJPEG", "open files")
-	out, errs, status = command(t, "", "doctor", "--backend=cuda")
-	if status != 1 || out != "" {
-		t.Errorf("status %d, %s", status, out)
-	}
-	contains(t, errs, "frameport: ", "CUDA")
 	if out, _, status = command(t, "", "--help"); status != 0 {
 		t.Errorf("status %d", status)
 	}

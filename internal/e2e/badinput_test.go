@@ -139,7 +139,7 @@ func TestBadRequests(t *testing.T) {
 			case tc.usage:
 				contains(t, r.err, "frameport: ", "--help")
 			case tc.reason == apierr.FrameTooLarge: // the command takes more, so its numbers are others
-				contains(t, r.err, "[ResourceExhausted FRAME_TOO_LARGE]", "113246208 bytes", "33554432 at most", "smaller output.width")
+				contains(t, r.err, "[ResourceExhausted FRAME_TOO_LARGE]", "113246208 bytes", "67108864 at most", "smaller output.width")
 			default:
 				contains(t, r.err, append(tc.text, fmt.Sprintf("[%v %s]", tc.code, tc.reason))...)
 			}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/gpu/gputest"
 	"github.com/frameport/frameport/internal/testvideo"
 )
 
@@ -24,7 +25,8 @@ var demoRTSP = regexp.MustCompile(`cameras on (rtsp://[0-9.:]+)`)
 // every byte in the ledger, and an end that leaves nothing.
 func TestGPUDemo(t *testing.T) {
 	sim, env := newSimulator(t)
-	w := spawn(t, env, "demo", "--duration=10m", "--output-dir="+t.TempDir(),
+	env = withoutLibraries(env)
+	w := spawn(t, env, "demo", "--gpu-library-path="+gputest.LibraryPath(t), "--duration=10m", "--output-dir="+t.TempDir(),
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--rtsp-address=127.0.0.1:0")
 	w.connect(demonstrating)
 	url := demoRTSP.FindStringSubmatch(w.log.String())[1]

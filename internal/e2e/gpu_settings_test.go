@@ -5,8 +5,6 @@ package e2e
 import (
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
@@ -109,8 +107,7 @@ func TestGPUSettings(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			sim, env := newSimulator(t)
-			env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, gputest.PathVariable+"=") })
-			w := start(t, append(env, append(tc.env, "FRAMEPORT_CONFIG="+file)...), tc.args...)
+			w := start(t, append(withoutLibraries(env), append(tc.env, "FRAMEPORT_CONFIG="+file)...), tc.args...)
 			d := w.device()
 			if d.GetMemoryBudgetBytes() != tc.budget || d.GetMemoryReserveBytes() != tc.reserve {
 				t.Errorf("budget %d, reserve %d", d.GetMemoryBudgetBytes(), d.GetMemoryReserveBytes())

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,11 @@ func newSimulator(t *testing.T, settings ...string) (*simulator, []string) {
 		env = append(env, "FRAMEPORT_GPUSIM_"+v)
 	}
 	return s, env
+}
+
+// withoutLibraries is an environment that does not say where the driver is.
+func withoutLibraries(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, gputest.PathVariable+"=") })
 }
 
 // live is what the driver has now, by kind.
