@@ -1,0 +1,79 @@
+"""Frameport's client: the newest frames of RTSP cameras as numpy arrays.
+
+>>> import frameport
+>>> with frameport.Client("127.0.0.1:50051") as client:
+...     frame = client.latest("street", wait=5)
+...     frame.image.shape
+(720, 1280, 3)
+
+:class:`Client` blocks; :mod:`frameport.aio` has the same for asyncio.
+"""
+
+from ._stream import FrameStream, Stream
+from .camera import Camera, CameraEvent, Fault
+from .client import Client
+from .clock import Clock
+from .errors import (
+    CallTimeout,
+    CameraExists,
+    CameraNotFound,
+    CameraRemoved,
+    ClientClosed,
+    ConnectionFailed,
+    DecodeDisabled,
+    FieldViolation,
+    FrameportError,
+    FrameTooLarge,
+    InvalidRequest,
+    LimitReached,
+    NoFrame,
+    NoFrameYet,
+    NotImplementedByWorker,
+    NotPossible,
+    ShuttingDown,
+    SlowConsumer,
+    WaitExpired,
+    WorkerFault,
+)
+from ._version import __version__ as __version__
+from .frame import Frame, Skipped, Transform
+from .settings import CameraSettings
+from .worker import Device, Worker
+
+
+
+__all__ = [
+    "CallTimeout",
+    "Camera",
+    "CameraEvent",
+    "CameraExists",
+    "CameraNotFound",
+    "CameraRemoved",
+    "CameraSettings",
+    "Client",
+    "ClientClosed",
+    "Clock",
+    "ConnectionFailed",
+    "DecodeDisabled",
+    "Device",
+    "Fault",
+    "FieldViolation",
+    "Frame",
+    "FrameStream",
+    "FrameTooLarge",
+    "FrameportError",
+    "InvalidRequest",
+    "LimitReached",
+    "NoFrame",
+    "NoFrameYet",
+    "NotImplementedByWorker",
+    "NotPossible",
+    "ShuttingDown",
+    "Skipped",
+    "SlowConsumer",
+    "Stream",
+    "Transform",
+    "WaitExpired",
+    "Worker",
+    "WorkerFault",
+]

@@ -1,0 +1,323 @@
+"""The client for asyncio: :class:`frameport.Client` with ``await`` and ``async for``.
+
+>>> async with frameport.aio.Client("127.0.0.1:50051") as client:
+...     async for frame in client.watch("street"):
+...         ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar, Union, overload
+
+import grpc
+import grpc.aio
+
+from . import _channel, _requests, camera, frame, worker
+from ._proto.v1 import (
+    camera_service_pb2,
+    camera_service_pb2_grpc,
+    frame_service_pb2,
+    frame_service_pb2_grpc,
+    worker_service_pb2,
+    worker_service_pb2_grpc,
+)
+from ._requests import Cameras, Crop, Labels, Position
+from .camera import Camera, CameraEvent
+from .clock import Clock, estimate
+from .errors import ClientClosed, translate
+from .frame import Frame, Picture
+from .worker import Worker
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from typing_extensions import Unpack
+
+    from .client import Array, ArrayFormat
+    from .settings import CameraSettings
+
+__all__ = ["Client", "FrameStream", "Stream"]
+
+Item = TypeVar("Item", covariant=True)
+Self = TypeVar("Self", bound="Stream[Any]")
+
+
+class Stream(Generic[Item]):
+    """What a watch returns: an asynchronous iterator that can be closed.
+
+    One task reads a stream. ``asyncio.wait_for(stream.__anext__(), seconds)`` bounds how
+    long the next item is waited for; when it expires, the stream goes on and the item
+    comes with the next step.
+    """
+
+    def __init__(self, start: Callable[[], Any], result: Callable[[Any], Item], address: str) -> None:
+        self._start = start
+        self._result = result
+        self._address = address
+        self._call: Any = None
+        self._closed = False
+        self._pending: Optional[asyncio.Future[Any]] = None
+
+    def __aiter__(self: Self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        if self._closed:
+            raise StopAsyncIteration
+        if self._pending is None:
+            self._pending = asyncio.ensure_future(self._next())
+        # Cancelling a read of gRPC's ends the call. Shielded, only the waiting ends.
+        message = await asyncio.shield(self._pending)
+        self._pending = None
+        if message is grpc.aio.EOF:
+            self._end()
+            raise StopAsyncIteration
+        return self._result(message)
+
+    async def _next(self) -> Any:
+        try:
+            if self._call is None:
+                self._call = self._start()
+            await self._ask()
+            return await self._call.read()
+        except asyncio.CancelledError:
+            return grpc.aio.EOF  # closed
+        except grpc.RpcError as error:
+            self._end()
+            if error.code() is grpc.StatusCode.CANCELLED:
+                return grpc.aio.EOF
+            raise translate(error, self._address) from None
+        except grpc.aio.UsageError:
+            self._end()
+            raise ClientClosed("the client is closed: make a new one") from None
+
+    async def _ask(self) -> None:
+        """Asks for the next item, where items come only when asked for."""
+
+    def _end(self) -> None:
+        self._closed = True
+        if self._call is not None:
+            self._call.cancel()
+
+    async def close(self) -> None:
+        """Ends the stream. A task that waits for the next item sees the end of the loop."""
+        self._end()
+        if self._pending is not None:
+            await asyncio.wait([self._pending])
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+
+class FrameStream(Stream[Frame[Picture]]):
+    """Frames of cameras, always the newest; see :class:`frameport.FrameStream`."""
+
+    def __init__(
+        self, watch: Callable[[], Any], start: frame_service_pb2.WatchFramesRequest, address: str
+    ) -> None:
+        super().__init__(watch, lambda response: frame.from_message(response.frame), address)
+        self._request = start
+
+    async def _ask(self) -> None:
+        await self._call.write(self._request)  # the start holds the first credit
+        self._request = _requests.one_credit()
+
+
+class Client:
+    """A connection to a worker; see :class:`frameport.Client`, whose methods mean the same.
+
+    Made and used in one event loop.
+    """
+
+    def __init__(
+        self,
+        address: Optional[str] = None,
+        *,
+        timeout: float = _channel.DEFAULT_TIMEOUT,
+        max_message_bytes: int = _channel.DEFAULT_MAX_MESSAGE_BYTES,
+    ) -> None:
+        """See :class:`frameport.Client`."""
+        self.address = _channel.resolve(address)
+        """Where the worker is."""
+        self.max_message_bytes = max_message_bytes
+        """Largest message that is taken."""
+        self._timeout = timeout
+        self._channel = grpc.aio.insecure_channel(
+            self.address, options=_channel.options(self.address, max_message_bytes)
+        )
+        self._cameras: Any = camera_service_pb2_grpc.CameraServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._frames: Any = frame_service_pb2_grpc.FrameServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._worker: Any = worker_service_pb2_grpc.WorkerServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        """Ends all streams and the connection."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    @overload
+    async def latest(
+        self,
+        camera: str,
+        format: ArrayFormat = "bgr",
+        *,
+        width: int = 0,
+        height: int = 0,
+        fit: Optional[str] = None,
+        crop: Optional[Crop] = None,
+        quality: Optional[int] = None,
+        newer_than: Position = None,
+        max_age: Optional[float] = None,
+        wait: float = 0,
+    ) -> Frame[Array]: ...
+
+    @overload
+    async def latest(
+        self,
+        camera: str,
+        format: Literal["jpeg"],
+        *,
+        width: int = 0,
+        height: int = 0,
+        fit: Optional[str] = None,
+        crop: Optional[Crop] = None,
+        quality: Optional[int] = None,
+        newer_than: Position = None,
+        max_age: Optional[float] = None,
+        wait: float = 0,
+    ) -> Frame[bytes]: ...
+
+    async def latest(
+        self,
+        camera: str,
+        format: str = "bgr",
+        *,
+        width: int = 0,
+        height: int = 0,
+        fit: Optional[str] = None,
+        crop: Optional[Crop] = None,
+        quality: Optional[int] = None,
+        newer_than: Position = None,
+        max_age: Optional[float] = None,
+        wait: float = 0,
+    ) -> Frame[Any]:
+        """Returns the newest frame of a camera; see :meth:`frameport.Client.latest`."""
+        spec = _requests.output(format, width, height, fit, crop, quality)
+        request = _requests.get_frame(camera, spec, newer_than, max_age, wait, self.max_message_bytes)
+        return frame.from_message((await self._do(self._frames.GetFrame, request, extra=wait)).frame)
+
+    @overload
+    def watch(
+        self,
+        cameras: Cameras = None,
+        labels: Labels = None,
+        *,
+        format: ArrayFormat = "bgr",
+        max_fps: float = 0,
+        width: int = 0,
+        height: int = 0,
+        fit: Optional[str] = None,
+        crop: Optional[Crop] = None,
+        quality: Optional[int] = None,
+    ) -> FrameStream[Array]: ...
+
+    @overload
+    def watch(
+        self,
+        cameras: Cameras = None,
+        labels: Labels = None,
+        *,
+        format: Literal["jpeg"],
+        max_fps: float = 0,
+        width: int = 0,
+        height: int = 0,
+        fit: Optional[str] = None,
+        crop: Optional[Crop] = None,
+        quality: Optional[int] = None,
+    ) -> FrameStream[bytes]: ...
+
+    def watch(
+        self,
+        cameras: Cameras = None,
+        labels: Labels = None,
+        *,
+        format: str = "bgr",
+        max_fps: float = 0,
+        width: int = 0,
+        height: int = 0,
+        fit: Optional[str] = None,
+        crop: Optional[Crop] = None,
+        quality: Optional[int] = None,
+    ) -> Union[FrameStream[Array], FrameStream[bytes]]:
+        """Follows cameras, newest frames only; see :meth:`frameport.Client.watch`."""
+        spec = _requests.output(format, width, height, fit, crop, quality)
+        start = _requests.watch_frames(cameras, labels, spec, max_fps, self.max_message_bytes)
+        return FrameStream(self._frames.WatchFrames, start, self.address)
+
+    async def cameras(self, labels: Labels = None) -> List[Camera]:
+        """Returns all cameras, or those whose labels fit, by name."""
+        found: List[Camera] = []
+        token = ""
+        while True:
+            page = await self._do(self._cameras.ListCameras, _requests.list_cameras(labels, token))
+            found += map(camera.from_message, page.cameras)
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def camera(self, name: str) -> Camera:
+        """Returns one camera."""
+        request = camera_service_pb2.GetCameraRequest(camera_id=name)
+        return camera.from_message((await self._do(self._cameras.GetCamera, request)).camera)
+
+    async def add_camera(self, name: str, url: str, **settings: Unpack[CameraSettings]) -> Camera:
+        """Adds a camera; see :meth:`frameport.Client.add_camera`."""
+        request = _requests.add_camera(name, url, settings)
+        return camera.from_message((await self._do(self._cameras.AddCamera, request)).camera)
+
+    async def update_camera(
+        self, name: str, *, url: Optional[str] = None, **settings: Unpack[CameraSettings]
+    ) -> Camera:
+        """Changes what is given of a camera; see :meth:`frameport.Client.update_camera`."""
+        request = _requests.update_camera(name, url, settings)
+        return camera.from_message((await self._do(self._cameras.UpdateCamera, request)).camera)
+
+    async def remove_camera(self, name: str) -> None:
+        """Removes a camera; returns when nothing of it is left."""
+        await self._do(self._cameras.RemoveCamera, camera_service_pb2.RemoveCameraRequest(camera_id=name))
+
+    def watch_cameras(self, cameras: Cameras = None, labels: Labels = None) -> Stream[CameraEvent]:
+        """Follows what happens to cameras; see :meth:`frameport.Client.watch_cameras`."""
+        request = _requests.watch_cameras(cameras, labels)
+        return Stream(lambda: self._cameras.WatchCameras(request), camera.event, self.address)
+
+    async def worker(self) -> Worker:
+        """Returns how the worker is."""
+        answer = await self._do(self._worker.GetWorker, worker_service_pb2.GetWorkerRequest())
+        return worker.from_message(answer.worker)
+
+    async def clock(self, probes: int = 8) -> Clock:
+        """Compares the worker's clock with this machine's; see :meth:`frameport.Client.clock`."""
+        measured = []
+        for _ in range(max(1, probes)):
+            sent, since = time.time_ns(), time.monotonic_ns()
+            answer = await self._do(self._worker.GetClock, _requests.get_clock(sent))
+            measured.append(_requests.probe(answer, sent, time.monotonic_ns() - since))
+        return estimate(measured)
+
+    async def _do(self, method: Callable[..., Any], request: Any, extra: float = 0) -> Any:
+        try:
+            return await method(request, timeout=self._timeout + extra)
+        except grpc.RpcError as error:
+            raise translate(error, self.address) from None
+        except grpc.aio.UsageError:
+            raise ClientClosed("the client is closed: make a new one") from None
