@@ -238,7 +238,13 @@ func TestWithoutNVJPEG(t *testing.T) {
 				t.Errorf("JPEG: %s", s)
 			}
 			host := open(t, backend.Config{Kind: config.BackendCPU})
-			same(t, name, levels, r, r.still("color_bars_bt709"), host, host.still("color_bars_bt709"))
+			f := r.still("color_bars_bt709")
+			same(t, name, levels, r, f, host, host.still("color_bars_bt709"))
+			img := r.picture(f, convert.Request{Format: media.PixelI420, Color: media.JFIF()})
+			defer img.Release()
+			if img.Planes[0].Data == nil {
+				t.Error("the picture stays on the GPU, where nobody encodes it")
+			}
 		})
 	}
 }

@@ -94,6 +94,22 @@ func TestMoreMemory(t *testing.T) {
 	}
 }
 
+// Fewer cameras count before more memory.
+func TestFewerCameras(t *testing.T) {
+	if !inChild(t, "DEVICES=2") {
+		return
+	}
+	r, uuid := openTwo(t, backend.Config{})
+	r.admit("large", config.Camera{Device: "0", Frame: config.FramePolicy{RingSize: 256}})
+	r.admit("a", config.Camera{Device: "1"})
+	r.admit("b", config.Camera{Device: "1"})
+	r.admit("next", config.Camera{})
+	_, q := r.clip("next", "color_red")
+	if got := r.device(q); got != uuid[0] {
+		t.Error("the next camera is on the GPU with more cameras")
+	}
+}
+
 // A GPU whose decoders are busy, with others' work perhaps, is the last that is taken.
 func TestBusyDecoders(t *testing.T) {
 	if !inChild(t, "DEVICES=2") {
@@ -212,6 +228,9 @@ func TestChangedSpecification(t *testing.T) {
 	moved := r.admit("a", config.Camera{Device: "1"})
 	if where("1") != uuid[1] || r.promised(0) != promise || r.promised(1) != promise {
 		t.Errorf("on %s, promised %d and %d", where("1"), r.promised(0), r.promised(1))
+	}
+	if where("") != uuid[1] {
+		t.Error("what was asked for last does not count")
 	}
 	moved() // it could not be saved
 	if where("") != uuid[0] || r.promised(1) != 0 {

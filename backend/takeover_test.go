@@ -92,6 +92,29 @@ func TestTakeoverLosesNothing(t *testing.T) {
 	}
 }
 
+// A stream that becomes undecodable for the GPU goes on, and the GPU has its memory back.
+func TestTakeoverInMidStream(t *testing.T) {
+	_, r := openCUDA(t, backend.Config{})
+	before, q := r.clip("a", "h264_crop")
+	after, _ := r.clip("a", "h264_422")
+	d, chosen := r.decoder(q)
+	if n, err := count(t.Context(), d, before, len(before.Units)); n != len(before.Units) || err != nil {
+		t.Fatalf("%d frames, %v", n, err)
+	}
+	if r.DeviceMemory("a").Decoder == 0 {
+		t.Error("the GPU's decoder has no memory: this tests nothing")
+	}
+	if n, err := count(t.Context(), d, after, len(after.Units)); n != len(after.Units) || err != nil {
+		t.Errorf("%d frames, %v", n, err)
+	}
+	if m := r.DeviceMemory("a"); m != (camera.DeviceMemory{}) {
+		t.Errorf("the camera still holds %+v", m)
+	}
+	if len(*chosen) != 2 || (*chosen)[1].Name != "CPU" {
+		t.Errorf("chosen %+v", *chosen)
+	}
+}
+
 // Asked for by name, CUDA is not replaced.
 func TestNoTakeoverByName(t *testing.T) {
 	_, r := openCUDA(t, backend.Config{})
