@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/credentials"
@@ -12,14 +13,14 @@ import (
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
-// Config says what to serve and how. Listener, Cameras, Renderer and Worker are
+// Config says what to serve and how. Listeners, Cameras, Renderer and Worker are
 // required.
 type Config struct {
-	// Listener is where to serve, usually made by [Listen] after
-	// [config.CheckListenAddress]. Run closes it.
-	Listener net.Listener
-	Cameras  Cameras
-	Renderer Renderer
+	// Listeners are where to serve, usually made by [Listen] and [ListenUnix] after
+	// [config.CheckListenAddress]. Run closes them.
+	Listeners []net.Listener
+	Cameras   Cameras
+	Renderer  Renderer
 	// Worker makes a snapshot of the worker for WorkerService. The server fills in
 	// limits that are its own, camera counts and the snapshot's time. It is called
 	// from many goroutines and returns a new message each time.
@@ -78,8 +79,8 @@ func (c *Config) EnsureDefaults() {
 // Validate reports everything that is missing or wrong.
 func (c Config) Validate() error {
 	var errs []error
-	if c.Listener == nil {
-		errs = append(errs, errors.New("server: Listener is required"))
+	if len(c.Listeners) == 0 || slices.Contains(c.Listeners, nil) {
+		errs = append(errs, errors.New("server: Listeners are required"))
 	}
 	if c.Cameras == nil {
 		errs = append(errs, errors.New("server: Cameras is required"))

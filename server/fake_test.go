@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -289,7 +290,7 @@ func newHarness(t *testing.T, cameras *fakeCameras, r Renderer, alter ...func(*C
 	}
 	h := &harness{t: t, cameras: cameras, address: lis.Addr().String(), logs: &lockedBuffer{}}
 	cfg := Config{
-		Listener: lis, Cameras: cameras, Renderer: r,
+		Listeners: []net.Listener{lis}, Cameras: cameras, Renderer: r,
 		Worker: func() *frameportv1.Worker { return &frameportv1.Worker{Version: "test"} },
 		Logger: slog.New(slog.NewTextHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Hooks:  Hooks{SlowConsumer: func(string) { h.slow.Add(1) }},

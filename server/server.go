@@ -71,16 +71,20 @@ func New(cfg Config) (*Server, error) {
 
 // Run serves until ctx ends and then shuts down: health says NOT_SERVING, streams
 // end with UNAVAILABLE and SHUTTING_DOWN, other calls may finish. What has not
-// ended after the configured time is cut. When Run returns, no goroutine of the
-// server is left. It returns nil after an orderly end. A server runs once.
+// ended after the configured time is cut. A listener that fails ends it too. When
+// Run returns, no goroutine of the server is left. It returns nil after an orderly
+// end. A server runs once.
 func (s *Server) Run(ctx context.Context) error {
-	served := make(chan error, 1)
-	go func() { served <- s.grpc.Serve(s.cfg.Listener) }()
+	serving := len(s.cfg.Listeners)
+	served := make(chan error, serving)
+	for _, l := range s.cfg.Listeners {
+		go func() { served <- s.grpc.Serve(l) }()
+	}
 
 	var err error
 	select {
 	case err = <-served: // the listener failed
-		served = nil
+		serving--
 	case <-ctx.Done():
 	}
 	s.health.Shutdown()
@@ -99,11 +103,10 @@ func (s *Server) Run(ctx context.Context) error {
 		<-drained
 	}
 	s.background.Wait()
-	if served != nil {
-		err = <-served
-	}
-	if errors.Is(err, grpc.ErrServerStopped) {
-		err = nil
+	for range serving {
+		if more := <-served; !errors.Is(more, grpc.ErrServerStopped) {
+			err = errors.Join(err, more)
+		}
 	}
 	return err
 }

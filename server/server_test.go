@@ -44,7 +44,7 @@ func TestListenSaysWhatToDo(t *testing.T) {
 
 func TestNewNeedsItsParts(t *testing.T) {
 	_, err := New(Config{Drain: -1})
-	for _, part := range []string{"Listener", "Cameras", "Renderer", "Worker", "Drain"} {
+	for _, part := range []string{"Listeners", "Cameras", "Renderer", "Worker", "Drain"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v does not mention %s", err, part)
 		}
@@ -56,7 +56,7 @@ func TestRunReportsAFailedListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{Listener: lis, Cameras: newFakeCameras(t), Renderer: newFakeRenderer(1), Worker: func() *frameportv1.Worker { return &frameportv1.Worker{} }})
+	s, err := New(Config{Listeners: []net.Listener{lis}, Cameras: newFakeCameras(t), Renderer: newFakeRenderer(1), Worker: func() *frameportv1.Worker { return &frameportv1.Worker{} }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
@@ -23,8 +24,8 @@ func (c *cameraAddCmd) Run(ctx context.Context, io streams) error {
 	if _, err := c.apply(spec, io.in); err != nil {
 		return err
 	}
-	return c.call(ctx, func(ctx context.Context, cl *client) error {
-		r, err := cl.cameras.AddCamera(ctx, &frameportv1.AddCameraRequest{CameraId: c.ID, Spec: spec})
+	return c.call(ctx, func(ctx context.Context, cl *client.Client) error {
+		r, err := cl.Cameras.AddCamera(ctx, &frameportv1.AddCameraRequest{CameraId: c.ID, Spec: spec})
 		if err != nil {
 			return err
 		}
@@ -54,8 +55,8 @@ func (c *cameraUpdateCmd) Run(ctx context.Context, io streams) error {
 	if len(paths) == 0 {
 		return fmt.Errorf("nothing to change: give at least one flag (see frameport camera update --help)")
 	}
-	return c.call(ctx, func(ctx context.Context, cl *client) error {
-		r, err := cl.cameras.UpdateCamera(ctx, &frameportv1.UpdateCameraRequest{
+	return c.call(ctx, func(ctx context.Context, cl *client.Client) error {
+		r, err := cl.Cameras.UpdateCamera(ctx, &frameportv1.UpdateCameraRequest{
 			CameraId: c.ID, Spec: spec, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
 		})
 		if err != nil {
@@ -72,10 +73,10 @@ type cameraRemoveCmd struct {
 
 // Run removes cameras one by one and stops at the first that can't be.
 func (c *cameraRemoveCmd) Run(ctx context.Context, io streams) error {
-	return c.open(ctx, func(ctx context.Context, cl *client) error {
+	return c.open(ctx, func(ctx context.Context, cl *client.Client) error {
 		for _, id := range c.IDs {
 			ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-			_, err := cl.cameras.RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: id})
+			_, err := cl.Cameras.RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: id})
 			cancel()
 			if err != nil {
 				return err

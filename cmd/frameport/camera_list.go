@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
@@ -16,10 +17,10 @@ type cameraListCmd struct {
 
 // Run lists all cameras, page by page.
 func (c *cameraListCmd) Run(ctx context.Context, io streams) error {
-	return c.call(ctx, func(ctx context.Context, cl *client) error {
+	return c.call(ctx, func(ctx context.Context, cl *client.Client) error {
 		var cameras []*frameportv1.Camera
 		for token := ""; ; {
-			r, err := cl.cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{PageToken: token, LabelSelector: c.Selector})
+			r, err := cl.Cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{PageToken: token, LabelSelector: c.Selector})
 			if err != nil {
 				return err
 			}
@@ -52,8 +53,8 @@ type cameraShowCmd struct {
 
 // Run shows one camera in full.
 func (c *cameraShowCmd) Run(ctx context.Context, io streams) error {
-	return c.call(ctx, func(ctx context.Context, cl *client) error {
-		r, err := cl.cameras.GetCamera(ctx, &frameportv1.GetCameraRequest{CameraId: c.ID})
+	return c.call(ctx, func(ctx context.Context, cl *client.Client) error {
+		r, err := cl.Cameras.GetCamera(ctx, &frameportv1.GetCameraRequest{CameraId: c.ID})
 		if err != nil {
 			return err
 		}
@@ -73,8 +74,8 @@ type cameraWatchCmd struct {
 
 // Run prints camera events until it is interrupted.
 func (c *cameraWatchCmd) Run(ctx context.Context, io streams) error {
-	return c.open(ctx, func(ctx context.Context, cl *client) error {
-		stream, err := cl.cameras.WatchCameras(ctx, &frameportv1.WatchCamerasRequest{CameraIds: c.IDs, LabelSelector: c.Selector})
+	return c.open(ctx, func(ctx context.Context, cl *client.Client) error {
+		stream, err := cl.Cameras.WatchCameras(ctx, &frameportv1.WatchCamerasRequest{CameraIds: c.IDs, LabelSelector: c.Selector})
 		if err != nil {
 			return err
 		}

@@ -4,69 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
+	"syscall"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	"github.com/frameport/frameport/api/apierr"
-	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/api/client"
 )
-
-// maxFrameBytes is what the client commands accept in one message: an 8K RGB
-// picture would be larger, a 4K one (24.9 MB) is not.
-const maxFrameBytes = 32 << 20
 
 // connection are the flags of every command that talks to a worker.
 type connection struct {
-	Address string        `help:"gRPC address of the worker." default:"127.0.0.1:50051" env:"FRAMEPORT_ADDRESS"`
+	Address string        `help:"gRPC address of the worker: HOST:PORT or unix:/PATH." default:"127.0.0.1:50051" env:"FRAMEPORT_ADDRESS"`
 	Timeout time.Duration `help:"How long a single call may take." default:"10s"`
 }
 
-// client is an open connection with the two services the commands use.
-type client struct {
-	cameras frameportv1.CameraServiceClient
-	frames  frameportv1.FrameServiceClient
-	conn    *grpc.ClientConn
-	address string
-}
-
-func (c connection) dial() (*client, error) {
-	if _, port, err := net.SplitHostPort(c.Address); err != nil || port == "" {
-		return nil, fmt.Errorf("address %q: write host:port, for example 127.0.0.1:50051", c.Address)
-	}
-	conn, err := grpc.NewClient(c.Address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxFrameBytes)))
-	if err != nil {
-		return nil, fmt.Errorf("address %q: %w (want host:port, for example 127.0.0.1:50051)", c.Address, err)
-	}
-	return &client{
-		cameras: frameportv1.NewCameraServiceClient(conn),
-		frames:  frameportv1.NewFrameServiceClient(conn),
-		conn:    conn,
-		address: c.Address,
-	}, nil
-}
-
 // call dials, runs one bounded call and closes.
-func (c connection) call(ctx context.Context, f func(context.Context, *client) error) error {
+func (c connection) call(ctx context.Context, f func(context.Context, *client.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	return c.open(ctx, f)
 }
 
 // open dials, runs f for as long as it wants and closes.
-func (c connection) open(ctx context.Context, f func(context.Context, *client) error) error {
-	cl, err := c.dial()
+func (c connection) open(ctx context.Context, f func(context.Context, *client.Client) error) error {
+	cl, err := client.Dial(c.Address)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = cl.conn.Close() }()
+	defer func() { _ = cl.Close() }()
 	err = f(ctx, cl)
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return errInterrupted
@@ -127,6 +95,10 @@ type unreachableError struct {
 }
 
 func (e *unreachableError) Error() string {
+	// gRPC keeps only the text of the cause.
+	if strings.HasPrefix(e.address, "unix:") && strings.Contains(e.err.Error(), syscall.EACCES.Error()) {
+		return fmt.Sprintf("this user may not connect to %s: run as the worker's user, or start the worker with --grpc-socket-mode 0660 and join its group", e.address)
+	}
 	return fmt.Sprintf("no worker answers at %s: start one with \"frameport serve\", or name another with --address (the gRPC address, not the HTTP one)", e.address)
 }
 

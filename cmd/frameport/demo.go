@@ -18,7 +18,7 @@ import (
 type demoCmd struct {
 	Duration    time.Duration `help:"End after this time, with an error unless every camera delivered; 0 = run until interrupted."`
 	OutputDir   string        `default:"frameport-demo" help:"Folder for one JPEG per camera." placeholder:"DIR"`
-	GRPCAddress string        `name:"grpc-address" default:"127.0.0.1:50051" help:"Where to serve gRPC."`
+	GRPCAddress string        `name:"grpc-address" default:"127.0.0.1:50051" help:"Where to serve gRPC: HOST:PORT or unix:/PATH."`
 	HTTPAddress string        `name:"http-address" default:"127.0.0.1:8080" help:"Where to serve HTTP."`
 	gpuFlags
 	Backend     string `enum:"auto,cuda,cpu" default:"auto" env:"FRAMEPORT_BACKEND" help:"What decodes: auto, cuda or cpu."`

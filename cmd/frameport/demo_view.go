@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/telemetry"
 )
@@ -29,6 +28,9 @@ type demoView struct {
 // moved says which of the wanted addresses other programs have.
 func (v *demoView) moved(wanted []string) {
 	for i, got := range []string{v.rtsp, v.grpc, v.http} {
+		if strings.HasPrefix(wanted[i], "unix:") {
+			continue // those are never moved
+		}
 		if _, port, err := net.SplitHostPort(wanted[i]); err == nil && port != "0" && wanted[i] != got {
 			v.printf("%s is taken by another program (another demo?): using %s\n", wanted[i], got)
 		}
@@ -43,11 +45,11 @@ func (v *demoView) run(ctx context.Context) error {
 	if !live {
 		interval = 5 * time.Second
 	}
-	cl, err := connection{Address: v.grpc}.dial()
+	cl, err := client.Dial(v.grpc)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = cl.conn.Close() }()
+	defer func() { _ = cl.Close() }()
 	v.printf("Four synthetic cameras on rtsp://%s, worker on gRPC %s and HTTP %s. Ctrl-C ends it.\n\n", v.rtsp, v.grpc, v.http)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -65,8 +67,8 @@ func (v *demoView) run(ctx context.Context) error {
 }
 
 // step fetches missing pictures and draws the table once.
-func (v *demoView) step(ctx context.Context, cl *client, live bool) error {
-	r, err := cl.cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{})
+func (v *demoView) step(ctx context.Context, cl *client.Client, live bool) error {
+	r, err := cl.Cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{})
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (v *demoView) step(ctx context.Context, cl *client, live bool) error {
 		}
 	}
 	// Statuses once more: fetching may have waited for the first frame.
-	if r, err = cl.cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{}); err != nil {
+	if r, err = cl.Cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{}); err != nil {
 		return err
 	}
 	if live && v.drawn > 0 {
@@ -99,15 +101,15 @@ func (v *demoView) step(ctx context.Context, cl *client, live bool) error {
 }
 
 // fetch writes the camera's picture to the folder. No frame yet is no error.
-func (v *demoView) fetch(ctx context.Context, cl *client, c *frameportv1.Camera) error {
-	f, err := cl.frames.GetFrame(ctx, &frameportv1.GetFrameRequest{CameraId: c.GetCameraId(), Wait: durationpb.New(2 * time.Second)})
+func (v *demoView) fetch(ctx context.Context, cl *client.Client, c *frameportv1.Camera) error {
+	f, err := cl.Latest(ctx, c.GetCameraId(), client.LatestOptions{Wait: 2 * time.Second})
 	if err != nil {
 		return nil // the state in the table tells it, and verdict fails if it stays so
 	}
 	if err := os.MkdirAll(v.dir, 0o755); err != nil {
 		return err
 	}
-	if err := writeFile(v.pictureName(c), f.GetFrame().GetData()); err != nil {
+	if err := writeFile(v.pictureName(c), f.GetData()); err != nil {
 		return err
 	}
 	v.delivered[c.GetCameraId()] = true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,8 +29,8 @@ type workerConfig struct {
 	settings config.Worker
 	declared []config.Declared
 	log      *slog.Logger
-	// ready, when set, is told the addresses once the listeners are open; http is
-	// nil when HTTP is off.
+	// ready, when set, is told the addresses once the listeners are open: the first
+	// one of gRPC; http is nil when HTTP is off.
 	ready func(grpc, http net.Addr)
 	// abort ends the process at once with a status; nil = os.Exit.
 	abort func(status int)
@@ -105,8 +106,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	if cfg.ready != nil {
 		cfg.ready(servers.addresses())
 	}
-	grpcAddress, httpAddress := servers.addresses()
-	cfg.log.Info("serving", "version", version, "grpc", text(grpcAddress), "http", text(httpAddress),
+	cfg.log.Info("serving", "version", version, "grpc", servers.grpcText(), "http", text(servers.http),
 		"backend", b.Choice.Kind, "reason", b.Choice.Reason, "cameras", len(manager.List()), "state", s.StateDir)
 	err = runUntil(ctx, servers, manager, func(ctx context.Context) error { return watchBackend(ctx, b.Watch, cfg.log, cfg.abort) })
 	if errors.Is(err, gpu.ErrDeviceLost) {
@@ -120,12 +120,12 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	return nil
 }
 
-// text is an address as people and log readers write it; "off" is none.
-func text(a net.Addr) string {
-	if a == nil {
+// text is where l listens, as people and log readers write it; "off" is nowhere.
+func text(l net.Listener) string {
+	if l == nil {
 		return httpOff
 	}
-	return a.String()
+	return l.Addr().String()
 }
 
 // runUntil runs servers and cameras until ctx ends, one of them fails or watch returns
@@ -162,34 +162,58 @@ const httpOff = "off"
 
 // servers are the listeners and what serves on them.
 type servers struct {
-	grpc, http net.Listener // http is nil when it is off
-	runs       []func(context.Context) error
+	grpc []net.Listener
+	http net.Listener // nil when it is off
+	runs []func(context.Context) error
 }
 
 func listen(ctx context.Context, s config.Worker) (*servers, error) {
-	grpcListener, err := server.Listen(ctx, s.GRPCAddress, server.MaxConnections, 0)
-	if err != nil {
-		return nil, fmt.Errorf("grpc: %w", err)
+	l := &servers{}
+	for _, address := range s.GRPCAddresses() {
+		lis, err := listenGRPC(ctx, address, s.GRPCSocketMode)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("grpc: %w", err), l.close())
+		}
+		l.grpc = append(l.grpc, lis)
 	}
-	l := &servers{grpc: grpcListener}
 	if s.HTTPAddress == httpOff {
 		return l, nil
 	}
+	var err error
 	if l.http, err = httpapi.Listen(ctx, s.HTTPAddress, server.MaxConnections); err != nil {
-		return nil, errors.Join(fmt.Errorf("http: %w", err), grpcListener.Close())
+		return nil, errors.Join(fmt.Errorf("http: %w", err), l.close())
 	}
 	return l, nil
+}
+
+func listenGRPC(ctx context.Context, address string, mode config.SocketMode) (net.Listener, error) {
+	if path, ok := config.UnixPath(address); ok {
+		return server.ListenUnix(ctx, path, mode.Perm(), server.MaxConnections)
+	}
+	return server.Listen(ctx, address, server.MaxConnections, 0)
 }
 
 func (l *servers) addresses() (grpcAddress, httpAddress net.Addr) {
 	if l.http != nil {
 		httpAddress = l.http.Addr()
 	}
-	return l.grpc.Addr(), httpAddress
+	return l.grpc[0].Addr(), httpAddress
+}
+
+// grpcText is where gRPC is served, in the form of --grpc-address.
+func (l *servers) grpcText() string {
+	var all []string
+	for _, lis := range l.grpc {
+		all = append(all, text(lis))
+	}
+	return strings.Join(all, ",")
 }
 
 func (l *servers) close() error {
-	err := l.grpc.Close()
+	var err error
+	for _, lis := range l.grpc {
+		err = errors.Join(err, lis.Close())
+	}
 	if l.http != nil {
 		err = errors.Join(err, l.http.Close())
 	}
@@ -198,7 +222,7 @@ func (l *servers) close() error {
 
 func (l *servers) build(cameras server.Cameras, r server.Renderer, m *telemetry.Metrics, id instance, log *slog.Logger) error {
 	g, err := server.New(server.Config{
-		Listener: l.grpc, Cameras: cameras, Renderer: r, Worker: id.worker, Logger: log,
+		Listeners: l.grpc, Cameras: cameras, Renderer: r, Worker: id.worker, Logger: log,
 		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer},
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/telemetry"
@@ -12,14 +13,15 @@ import (
 // serveCmd are the flags of the worker. A flag that was given wins over the
 // configuration file, which wins over the default.
 type serveCmd struct {
-	GRPCAddress *string `name:"grpc-address" env:"FRAMEPORT_GRPC_ADDRESS" help:"Where to serve gRPC. Default: 127.0.0.1:50051."`
-	HTTPAddress *string `name:"http-address" env:"FRAMEPORT_HTTP_ADDRESS" help:"Where to serve HTTP; \"off\" for not at all. Default: 127.0.0.1:8080."`
-	StateDir    *string `name:"state-dir" env:"FRAMEPORT_STATE_DIR,STATE_DIRECTORY" help:"Folder for the cameras that were added over the API; empty = they are forgotten at exit. Default: $XDG_STATE_HOME/frameport or ~/.local/state/frameport." placeholder:"DIR"`
-	Config      string  `env:"FRAMEPORT_CONFIG" help:"YAML file with settings and cameras." placeholder:"FILE"`
-	Backend     *string `env:"FRAMEPORT_BACKEND" enum:"auto,cuda,cpu" help:"What decodes: auto, cuda or cpu. Default: auto."`
-	LogFormat   *string `env:"FRAMEPORT_LOG_FORMAT" enum:"text,json" help:"text or json. Default: text on a terminal, else json."`
-	LogLevel    *string `env:"FRAMEPORT_LOG_LEVEL" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default: info."`
-	Insecure    bool    `env:"FRAMEPORT_INSECURE" help:"Allow addresses that other machines can reach, without TLS and authentication."`
+	GRPCAddress    []string           `name:"grpc-address" env:"FRAMEPORT_GRPC_ADDRESS" help:"Where to serve gRPC: HOST:PORT, unix:/PATH, or several with commas between. Default: 127.0.0.1:50051." placeholder:"ADDRESS"`
+	GRPCSocketMode *config.SocketMode `name:"grpc-socket-mode" env:"FRAMEPORT_GRPC_SOCKET_MODE" help:"Who may connect to unix sockets: 0600 the worker's user, 0660 its group, 0666 everyone on this machine. Default: 0600." placeholder:"MODE"`
+	HTTPAddress    *string            `name:"http-address" env:"FRAMEPORT_HTTP_ADDRESS" help:"Where to serve HTTP; \"off\" for not at all. Default: 127.0.0.1:8080."`
+	StateDir       *string            `name:"state-dir" env:"FRAMEPORT_STATE_DIR,STATE_DIRECTORY" help:"Folder for the cameras that were added over the API; empty = they are forgotten at exit. Default: $XDG_STATE_HOME/frameport or ~/.local/state/frameport." placeholder:"DIR"`
+	Config         string             `env:"FRAMEPORT_CONFIG" help:"YAML file with settings and cameras." placeholder:"FILE"`
+	Backend        *string            `env:"FRAMEPORT_BACKEND" enum:"auto,cuda,cpu" help:"What decodes: auto, cuda or cpu. Default: auto."`
+	LogFormat      *string            `env:"FRAMEPORT_LOG_FORMAT" enum:"text,json" help:"text or json. Default: text on a terminal, else json."`
+	LogLevel       *string            `env:"FRAMEPORT_LOG_LEVEL" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default: info."`
+	Insecure       bool               `env:"FRAMEPORT_INSECURE" help:"Allow addresses that other machines can reach, without TLS and authentication."`
 	gpuFlags
 	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
 }
@@ -51,7 +53,6 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	}
 	w = file.Worker
 	for _, v := range []struct{ flag, to *string }{
-		{c.GRPCAddress, &w.GRPCAddress},
 		{c.HTTPAddress, &w.HTTPAddress},
 		{c.LogFormat, &w.LogFormat},
 		{c.LogLevel, &w.LogLevel},
@@ -59,6 +60,12 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 		if v.flag != nil {
 			*v.to = *v.flag
 		}
+	}
+	if c.GRPCAddress != nil {
+		w.GRPCAddress = strings.Join(c.GRPCAddress, ",")
+	}
+	if c.GRPCSocketMode != nil {
+		w.GRPCSocketMode = *c.GRPCSocketMode
 	}
 	switch {
 	case c.StateDir != nil:

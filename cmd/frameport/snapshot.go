@@ -11,8 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
@@ -51,18 +50,12 @@ func (c *snapshotCmd) Run(ctx context.Context, io streams) error {
 		return fmt.Errorf("%s: frameport writes JPEG and raw pixels, not %s; name the file .jpg, or choose --format and another ending", c.Output, ext)
 	}
 	c.Timeout = max(c.Timeout, c.Wait+time.Second)
-	return c.call(ctx, func(ctx context.Context, cl *client) error {
-		req := &frameportv1.GetFrameRequest{
-			CameraId: c.ID, Output: c.spec(), Wait: durationpb.New(c.Wait), MaxMessageBytes: maxFrameBytes,
-		}
-		if c.MaxAge > 0 {
-			req.MaxAge = durationpb.New(c.MaxAge)
-		}
-		r, err := cl.frames.GetFrame(ctx, req)
+	return c.call(ctx, func(ctx context.Context, cl *client.Client) error {
+		f, err := cl.Latest(ctx, c.ID, client.LatestOptions{Output: c.spec(), MaxAge: max(c.MaxAge, 0), Wait: c.Wait})
 		if err != nil {
 			return err
 		}
-		return c.write(io, r.GetFrame())
+		return c.write(io, f)
 	})
 }
 

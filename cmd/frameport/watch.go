@@ -5,8 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/grpc"
-
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
@@ -20,9 +19,6 @@ type watchCmd struct {
 	IDs      []string      `arg:"" optional:"" name:"camera" help:"Names of cameras; none = all."`
 }
 
-// frames is what the worker sends.
-type frames = grpc.BidiStreamingClient[frameportv1.WatchFramesRequest, frameportv1.WatchFramesResponse]
-
 // Run receives frames with one credit, so that each is the newest there is, and
 // reports once a second.
 func (c *watchCmd) Run(ctx context.Context, io streams) error {
@@ -34,23 +30,18 @@ func (c *watchCmd) Run(ctx context.Context, io streams) error {
 		defer cancel()
 		defer time.AfterFunc(c.Duration, cancel).Stop()
 	}
-	err := c.open(ctx, func(ctx context.Context, cl *client) error { return c.receive(ctx, cl, io) })
+	err := c.open(ctx, func(ctx context.Context, cl *client.Client) error { return c.receive(ctx, cl, io) })
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
 	return err
 }
 
-func (c *watchCmd) receive(ctx context.Context, cl *client, io streams) error {
+func (c *watchCmd) receive(ctx context.Context, cl *client.Client, io streams) error {
 	ctx, cancel := context.WithCancel(ctx)
-	stream, err := cl.frames.WatchFrames(ctx)
-	if err != nil {
-		cancel()
-		return err
-	}
 	arrived, failed := make(chan *frameportv1.Frame), make(chan error, 1)
-	go func() { failed <- forward(ctx, stream, arrived) }()
-	err = c.follow(ctx, cl, io, stream, arrived)
+	go func() { failed <- c.forward(ctx, cl, arrived) }()
+	err := c.follow(ctx, cl, io, arrived)
 	cancel()
 	if err == nil {
 		return <-failed
@@ -61,32 +52,24 @@ func (c *watchCmd) receive(ctx context.Context, cl *client, io streams) error {
 }
 
 // forward passes on what arrives and closes arrived at the end.
-func forward(ctx context.Context, stream frames, arrived chan<- *frameportv1.Frame) error {
+func (c *watchCmd) forward(ctx context.Context, cl *client.Client, arrived chan<- *frameportv1.Frame) error {
 	defer close(arrived)
-	for {
-		r, err := stream.Recv()
+	for f, err := range cl.Watch(ctx, client.WatchOptions{Cameras: c.IDs, Selector: c.Selector, Output: c.spec(), MaxFPS: c.MaxFPS}) {
 		if err != nil {
 			return err
 		}
 		select {
-		case arrived <- r.GetFrame():
+		case arrived <- f:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
-// follow counts frames and reports. It returns nil when the stream has ended; the
+// follow counts frames and reports. It returns nil when the frames have ended; the
 // one who forwards knows why.
-func (c *watchCmd) follow(ctx context.Context, cl *client, io streams, stream frames, arrived <-chan *frameportv1.Frame) error {
-	if err := stream.Send(&frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Start{
-		Start: &frameportv1.WatchFramesStart{
-			CameraIds: c.IDs, LabelSelector: c.Selector, Output: c.spec(), MaxFps: c.MaxFPS, MaxMessageBytes: maxFrameBytes,
-		},
-	}}); err != nil {
-		return nil // the stream's own error says more
-	}
-	credit := &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Credits{Credits: 1}}
+func (c *watchCmd) follow(ctx context.Context, cl *client.Client, io streams, arrived <-chan *frameportv1.Frame) error {
 	cameras, start := map[string]*tally{}, time.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -102,9 +85,6 @@ func (c *watchCmd) follow(ctx context.Context, cl *client, io streams, stream fr
 				cameras[f.GetCameraId()] = t
 			}
 			t.add(f)
-			if err := stream.Send(credit); err != nil {
-				return nil // the stream's own error says more
-			}
 		case now := <-tick.C:
 			silent, err := c.silent(ctx, cl, cameras)
 			if err != nil {
@@ -120,10 +100,10 @@ func (c *watchCmd) follow(ctx context.Context, cl *client, io streams, stream fr
 }
 
 // silent returns the watched cameras that have sent nothing since the last report.
-func (c *watchCmd) silent(ctx context.Context, cl *client, heard map[string]*tally) ([]*frameportv1.Camera, error) {
+func (c *watchCmd) silent(ctx context.Context, cl *client.Client, heard map[string]*tally) ([]*frameportv1.Camera, error) {
 	var out []*frameportv1.Camera
 	for token := ""; ; {
-		r, err := cl.cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{LabelSelector: c.Selector, PageToken: token})
+		r, err := cl.Cameras.ListCameras(ctx, &frameportv1.ListCamerasRequest{LabelSelector: c.Selector, PageToken: token})
 		if err != nil {
 			return nil, err
 		}

@@ -94,6 +94,8 @@ func TestLevels(t *testing.T) {
 		{"backend/x.go", "decoder/avcodec", false},
 		{"server/x.go", "backend", true},
 		{"server/v1/x.go", "api/frameport/v1", false},
+		{"api/client/x.go", "api/apierr", false},
+		{"api/client/x.go", "config", true},
 		{"cmd/frameport/x.go", "server", false},
 		{"cmd/frameport/x.go", "internal/camsim", false},
 		{"camera/x.go", "internal/camsim", true},
@@ -127,6 +129,7 @@ func TestRules(t *testing.T) {
 		want string // the rule that is broken; "" for none
 	}{
 		{"grpc in server", file{"server/x.go", "package server\nimport _ \"google.golang.org/grpc/codes\"\n"}, ""},
+		{"grpc in the Go client", file{"api/client/x.go", "package client\nimport _ \"google.golang.org/grpc\"\n"}, ""},
 		{"grpc in camera", file{"camera/x.go", "package camera\nimport _ \"google.golang.org/grpc/codes\"\n"}, "libraries"},
 		{"gortsplib below rtsp", file{"rtsp/session/x.go", "package session\nimport _ \"github.com/bluenviron/gortsplib/v5\"\n"}, ""},
 		{"gortsplib in simulator", file{"internal/camsim/x.go", "package camsim\nimport _ \"github.com/bluenviron/gortsplib/v5\"\n"}, "libraries"},

@@ -12,19 +12,16 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/protobuf/types/known/durationpb"
-
 	"github.com/frameport/frameport/api/apierr"
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
 func main() {
-	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker")
+	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker, HOST:PORT or unix:/PATH")
 	flag.Parse()
 	if flag.NArg() != 2 {
-		log.Fatal("usage: latest [-address HOST:PORT] CAMERA FILE")
+		log.Fatal("usage: latest [-address ADDRESS] CAMERA FILE")
 	}
 	if err := latest(*address, flag.Arg(0), flag.Arg(1)); err != nil {
 		switch reason, _ := apierr.ReasonOf(err); reason {
@@ -39,23 +36,21 @@ func main() {
 }
 
 func latest(address, camera, file string) error {
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	worker, err := client.Dial(address)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer worker.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 
-	r, err := frameportv1.NewFrameServiceClient(conn).GetFrame(ctx, &frameportv1.GetFrameRequest{
-		CameraId: camera,
-		Output:   &frameportv1.OutputSpec{Width: 640},
-		Wait:     durationpb.New(3 * time.Second), // for the camera's first frame
+	f, err := worker.Latest(ctx, camera, client.LatestOptions{
+		Output: &frameportv1.OutputSpec{Width: 640},
+		Wait:   3 * time.Second, // for the camera's first frame
 	})
 	if err != nil {
 		return err
 	}
-	f := r.GetFrame()
 	fmt.Printf("%s: %dx%d, %d bytes, frame %d/%d\n", file, f.GetWidth(), f.GetHeight(), len(f.GetData()), f.GetEpoch(), f.GetSequence())
 	return os.WriteFile(file, f.GetData(), 0o644)
 }

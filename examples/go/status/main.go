@@ -12,16 +12,15 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
 func main() {
-	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker")
+	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker, HOST:PORT or unix:/PATH")
 	selector := flag.String("selector", "", "only cameras with these labels")
 	follow := flag.Bool("follow", false, "go on with changes")
 	flag.Parse()
@@ -31,14 +30,13 @@ func main() {
 }
 
 func run(address, selector string, follow bool) error {
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	worker, err := client.Dial(address)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	cameras := frameportv1.NewCameraServiceClient(conn)
+	defer worker.Close()
 	for {
-		err := watch(cameras, selector, follow)
+		err := watch(worker.Cameras, selector, follow)
 		if !follow || status.Code(err) != codes.Unavailable {
 			return err
 		}

@@ -13,18 +13,12 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
+	"github.com/frameport/frameport/api/client"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
-// maxMessage is the largest message that this program takes; gRPC's default of 4 MiB
-// is less than a 1080p frame.
-const maxMessage = 32 << 20
-
 func main() {
-	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker")
+	address := flag.String("address", cmp.Or(os.Getenv("FRAMEPORT_ADDRESS"), "127.0.0.1:50051"), "gRPC address of the worker, HOST:PORT or unix:/PATH")
 	frames := flag.Int("frames", 5, "how many frames to take")
 	work := flag.Duration("work", 0, "how long to work on each")
 	flag.Parse()
@@ -34,45 +28,34 @@ func main() {
 }
 
 func watch(address string, frames int, work time.Duration, cameras []string) error {
-	conn, err := grpc.NewClient(address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+	worker, err := client.Dial(address)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	defer worker.Close()
+	clock, err := worker.Clock(context.Background()) // the worker may be another machine
+	if err != nil {
+		return err
+	}
 
-	stream, err := frameportv1.NewFrameServiceClient(conn).WatchFrames(ctx)
-	if err != nil {
-		return err
-	}
-	start := &frameportv1.WatchFramesStart{
-		CameraIds:       cameras, // none = all
-		Output:          &frameportv1.OutputSpec{Format: frameportv1.ImageFormat_IMAGE_FORMAT_RGB24, Width: 640},
-		MaxMessageBytes: maxMessage,
-	}
-	if err := stream.Send(&frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Start{Start: start}}); err != nil {
-		return err
-	}
-	for range frames {
-		r, err := stream.Recv() // uses the one credit
+	for f, err := range worker.Watch(context.Background(), client.WatchOptions{
+		Cameras: cameras, // none = all
+		Output:  &frameportv1.OutputSpec{Format: frameportv1.ImageFormat_IMAGE_FORMAT_RGB24, Width: 640},
+	}) {
 		if err != nil {
 			return err
 		}
-		f := r.GetFrame()
-		age := time.Since(f.GetReceivedTime().AsTime())
+		age := time.Since(clock.Local(f.GetReceivedTime().AsTime()))
 		at := image.Pt(int(f.GetWidth())/2, int(f.GetHeight())/2)
 		plane := f.GetPlanes()[0]
 		pixel := f.GetData()[int(plane.GetOffset())+at.Y*int(plane.GetStride())+at.X*3:][:3]
 		fmt.Printf("%s %d/%d %dx%d, centre %v, age %v, skipped %d\n", f.GetCameraId(), f.GetEpoch(), f.GetSequence(),
 			f.GetWidth(), f.GetHeight(), pixel, age.Round(time.Millisecond), f.GetSkipped().GetSlowConsumer())
-		time.Sleep(work)
-		// Ready for the next one.
-		if err := stream.Send(&frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Credits{Credits: 1}}); err != nil {
-			return err
+		if frames--; frames <= 0 {
+			break
 		}
+		time.Sleep(work)
+		// The next turn of the loop asks for the newest frame.
 	}
 	return nil
 }
