@@ -3,7 +3,7 @@
 The reference of BenchmarkTensor in convert/hostconv. "resize" begins with BGR, as a
 program with cv2.VideoCapture has it; "yuv" begins with I420, as a decoder makes it and
 as Frameport does. "numpy" normalises with numpy, "blob" with cv2.dnn.blobFromImage.
-The smallest of 7 runs.
+The smallest of 60 runs.
 """
 import time
 
@@ -34,11 +34,11 @@ def blob_tensor(box, _):
 
 def best(work):
     low = float("inf")
-    for _ in range(7):
+    for _ in range(60):
         begin = time.perf_counter()
-        for _ in range(50):
+        for _ in range(5):
             work()
-        low = min(low, (time.perf_counter() - begin) / 50)
+        low = min(low, (time.perf_counter() - begin) / 5)
     return low * 1e3
 
 

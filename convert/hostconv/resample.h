@@ -39,19 +39,28 @@ static inline int overlap(int i, int from, int to)
 	return (end < to ? end : to) - (begin > from ? begin : from);
 }
 
-// average_row: the quotient of whole numbers below 2^53 is rounded to a double without
-// reaching the next whole number, so a division of doubles finds the same and is fast.
+// average_row walks along the row once: an area's total is the difference of two running
+// totals, which parts of a sample count in. The quotient of whole numbers below 2^53 is
+// rounded to a double without reaching the next whole number, so a division of doubles
+// finds the same as one of integers, and is fast.
 static inline void average_row(const resampler *r, uint8_t *dst, const uint32_t *sum, int rows)
 {
+	uint64_t whole = 0, before = 0;
+	int x = 0;
 	for (int i = 0; i < r->w; i++) {
 		int left = r->first[i], right = r->first[i + 1];
-		if (right <= left)
-			right = left + 1;
-		uint64_t total = 0;
-		for (int x = left >> 8; x * 256 < right; x++)
-			total += (uint64_t)sum[x * r->step] * (uint32_t)overlap(x, left, right);
-		int64_t area = (int64_t)(right - left) * rows;
-		dst[i] = (uint8_t)((double)((int64_t)total + area / 2) / (double)area);
+		int64_t area = (int64_t)(right - left) * rows, total;
+		if (right > left) {
+			for (; x < right >> 8; x++)
+				whole += sum[x * r->step];
+			uint64_t now = 256 * whole + (uint64_t)sum[x * r->step] * (right & 255);
+			total = (int64_t)(now - before);
+			before = now;
+		} else { // enlarged more than 256 times
+			total = sum[(left >> 8) * r->step];
+			area = rows;
+		}
+		dst[i] = (uint8_t)((double)(total + area / 2) / (double)area);
 	}
 }
 
@@ -62,9 +71,12 @@ static inline void average_rows(const resampler *r, const uint8_t *at, ptrdiff_t
 	uint32_t *sum = (uint32_t *)r->sum;
 	if (bottom <= top)
 		bottom = top + 1;
-	memset(sum, 0, (size_t)n * sizeof *sum);
-	for (int row = top >> 8; row * 256 < bottom; row++)
-		TENSOR_CHOOSE(add, sum, at + row * pitch, n, (uint32_t)overlap(row, top, bottom));
+	memset(sum, 0, (size_t)(n + r->step) * sizeof *sum);
+	for (int row = top >> 8; row * 256 < bottom; row += 2) { // two at a time
+		int more = (row + 1) * 256 < bottom;
+		const uint8_t *a = at + row * pitch, *b = more ? a + pitch : a;
+		TENSOR_CHOOSE(add, sum, a, b, n, overlap(row, top, bottom), more ? overlap(row + 1, top, bottom) : 0);
+	}
 	average_row(r, dst, sum, bottom - top);
 	if (r->step == 2)
 		average_row(r, dst2, sum + 1, bottom - top);

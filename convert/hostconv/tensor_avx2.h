@@ -3,18 +3,39 @@
 
 #define TENSOR_AVX2 static inline __attribute__((target("avx2,fma,f16c")))
 
+// weigh16 makes sums of products of sixteen samples each; weights has a's in the low
+// halves.
+TENSOR_AVX2 void weigh16(const uint8_t *a, const uint8_t *b, __m256i weights, __m256i sum[2])
+{
+	__m128i va = _mm_loadu_si128((const __m128i *)a), vb = _mm_loadu_si128((const __m128i *)b);
+	sum[0] = _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(va, vb)), weights);
+	sum[1] = _mm256_madd_epi16(_mm256_cvtepu8_epi16(_mm_unpackhi_epi8(va, vb)), weights);
+}
+
 TENSOR_AVX2 void blend_avx2(int32_t *restrict sum, const uint8_t *a, const uint8_t *b, int n, int32_t weight)
 {
 	const __m256i weights = _mm256_set1_epi32(weight << 16 | (UNIT - weight));
 	int i = 0;
 	for (; i + 16 <= n; i += 16) {
-		__m128i va = _mm_loadu_si128((const __m128i *)(a + i)), vb = _mm_loadu_si128((const __m128i *)(b + i));
-		__m256i lo = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(va, vb));
-		__m256i hi = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(va, vb));
-		_mm256_storeu_si256((__m256i *)(sum + i), _mm256_madd_epi16(lo, weights));
-		_mm256_storeu_si256((__m256i *)(sum + i + 8), _mm256_madd_epi16(hi, weights));
+		__m256i v[2];
+		weigh16(a + i, b + i, weights, v);
+		_mm256_storeu_si256((__m256i *)(sum + i), v[0]);
+		_mm256_storeu_si256((__m256i *)(sum + i + 8), v[1]);
 	}
 	blend_plain(sum + i, a + i, b + i, n - i, weight);
+}
+
+TENSOR_AVX2 void add_avx2(uint32_t *restrict sum, const uint8_t *a, const uint8_t *b, int n, int weight_a, int weight_b)
+{
+	const __m256i weights = _mm256_set1_epi32(weight_b << 16 | weight_a);
+	int i = 0;
+	for (; i + 16 <= n; i += 16) {
+		__m256i *at = (__m256i *)(sum + i), v[2];
+		weigh16(a + i, b + i, weights, v);
+		_mm256_storeu_si256(at, _mm256_add_epi32(_mm256_loadu_si256(at), v[0]));
+		_mm256_storeu_si256(at + 1, _mm256_add_epi32(_mm256_loadu_si256(at + 1), v[1]));
+	}
+	add_plain(sum + i, a + i, b + i, n - i, weight_a, weight_b);
 }
 
 #define lerp_avx2 lerp_plain // loads from many places, which AVX2 has no fast form for
@@ -24,11 +45,6 @@ TENSOR_AVX2 void halve_avx2(uint8_t *restrict dst, const int32_t *restrict sum, 
 TENSOR_AVX2 void halve_pairs_avx2(uint8_t *restrict u, uint8_t *restrict v, const int32_t *restrict sum, int n)
 {
 	halve_pairs_plain(u, v, sum, n);
-}
-
-TENSOR_AVX2 void add_avx2(uint32_t *restrict sum, const uint8_t *restrict row, int n, uint32_t weight)
-{
-	add_plain(sum, row, n, weight);
 }
 
 TENSOR_AVX2 __m256 normal8(__m256i luma, const int32_t *term, __m256 scale, __m256 bias)

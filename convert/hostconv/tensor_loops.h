@@ -48,12 +48,11 @@ static inline __attribute__((always_inline)) void halve_pairs_plain(uint8_t *res
 	}
 }
 
-// add: sum[i] += row[i] * weight.
-static inline __attribute__((always_inline)) void add_plain(uint32_t *restrict sum, const uint8_t *restrict row, int n,
-							    uint32_t weight)
+// add: sum[i] += a[i] * weight_a + b[i] * weight_b, with weights up to 256.
+static inline void add_plain(uint32_t *restrict sum, const uint8_t *a, const uint8_t *b, int n, int weight_a, int weight_b)
 {
 	for (int i = 0; i < n; i++)
-		sum[i] += row[i] * weight;
+		sum[i] += (uint32_t)(a[i] * weight_a + b[i] * weight_b);
 }
 
 // normal: three planes of floats, code * scale + bias.

@@ -74,7 +74,7 @@ func TestDeviceFrames(t *testing.T) {
 // BenchmarkTensor is one picture on one core. The same work in OpenCV, for comparing
 // on the same machine (the smallest of several runs; apt install python3-opencv):
 //
-//	go test -run - -bench Tensor -count 5 ./convert/hostconv
+//	go test -run - -bench Tensor -benchtime 5x -count 60 ./convert/hostconv
 //	/usr/bin/python3 bench/opencv_tensor.py
 func BenchmarkTensor(b *testing.B) {
 	for _, test := range []struct {
