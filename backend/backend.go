@@ -7,7 +7,6 @@ import (
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
-	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/jpeg"
@@ -49,7 +48,7 @@ type Config struct {
 type Backend struct {
 	Choice Choice
 	// Converter and Encoder take frames of every decoder that NewDecoder makes.
-	Converter convert.Converter
+	Converter Converter
 	Encoder   jpeg.Encoder
 
 	cuda     *cuda     // nil: there is the CPU only

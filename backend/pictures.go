@@ -12,10 +12,16 @@ import (
 	"github.com/frameport/frameport/jpeg/nvjpeg"
 )
 
+// Converter makes pictures and tensors.
+type Converter interface {
+	convert.Converter
+	convert.Tensorer
+}
+
 // converter converts each frame where it is.
 type converter struct {
 	cuda *cuda
-	host convert.Converter
+	host Converter
 }
 
 // Convert implements [convert.Converter].
@@ -29,6 +35,19 @@ func (c *converter) Convert(ctx context.Context, src *frame.Frame, req convert.R
 		return nil, errForeign
 	}
 	return s.converter.Convert(ctx, src, req)
+}
+
+// Tensor implements [convert.Tensorer].
+func (c *converter) Tensor(ctx context.Context, src *frame.Frame, t convert.Tensor, dst []byte) error {
+	slot, ok := surface.Of(src)
+	if !ok {
+		return c.host.Tensor(ctx, src, t, dst)
+	}
+	s := c.cuda.siteOf(slot.Device())
+	if s == nil {
+		return errForeign
+	}
+	return s.converter.Tensor(ctx, src, t, dst)
 }
 
 // Close does nothing: the engines are the backend's.

@@ -180,15 +180,14 @@ func (r *Renderer) finish(e *entry, picture *Picture, took time.Duration, err er
 func (r *Renderer) make(ctx context.Context, f *frame.Frame, out Output) (p *Picture, took time.Duration, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			p, err = nil, fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
+			p, err = nil, panicked(v)
 		}
 	}()
-	select {
-	case r.slot <- struct{}{}:
-		defer func() { <-r.slot }()
-	case <-ctx.Done():
-		return nil, 0, ctx.Err()
+	leave, err := r.enter(ctx)
+	if err != nil {
+		return nil, 0, err
 	}
+	defer leave()
 	start := time.Now()
 	img, err := r.conv.Convert(ctx, f, out.request())
 	if err != nil {
@@ -206,6 +205,18 @@ func (r *Renderer) make(ctx context.Context, f *frame.Frame, out Output) (p *Pic
 	p = &Picture{Data: data, Width: img.Width, Height: img.Height, Format: FormatJPEG, Color: media.JFIF()}
 	return p, time.Since(start), nil
 }
+
+// enter waits until one more picture may be made.
+func (r *Renderer) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case r.slot <- struct{}{}:
+		return func() { <-r.slot }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func panicked(v any) error { return fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack()) }
 
 // Close ends what is being made, waits for it and drops what is kept.
 func (r *Renderer) Close() error {

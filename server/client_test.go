@@ -139,6 +139,12 @@ func TestClientWatchEnds(t *testing.T) {
 	wantReason(t, one(t.Context(), client.WatchOptions{}, nil), codes.Unavailable, "")
 }
 
+func TestClientTakesWhatAWorkerSends(t *testing.T) {
+	if client.MaxMessageBytes < MaxResponseBytes {
+		t.Errorf("the client takes %d bytes, a worker sends %d", client.MaxMessageBytes, MaxResponseBytes)
+	}
+}
+
 func TestClientLatest(t *testing.T) {
 	cameras := newFakeCameras(t, "door")
 	h := newHarness(t, cameras, newFakeRenderer(5<<20)) // more than gRPC's own limit

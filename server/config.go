@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/convert"
 )
 
 // Config says what to serve and how. Listeners, Cameras, Renderer and Worker are
@@ -21,6 +22,8 @@ type Config struct {
 	Listeners []net.Listener
 	Cameras   Cameras
 	Renderer  Renderer
+	// Tensors makes the rows of batches; nil = StreamBatches is not implemented.
+	Tensors convert.Tensorer
 	// Worker makes a snapshot of the worker for WorkerService. The server fills in
 	// limits that are its own, camera counts and the snapshot's time. It is called
 	// from many goroutines and returns a new message each time.

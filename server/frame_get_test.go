@@ -148,7 +148,7 @@ func TestFramesThatAreTooLarge(t *testing.T) {
 		},
 		"server's": {
 			&frameportv1.GetFrameRequest{MaxMessageBytes: 1 << 30, Output: &frameportv1.OutputSpec{Format: rgb.GetFormat(), Width: 8192, Height: 8192, Fit: frameportv1.Fit_FIT_STRETCH}},
-			"this worker sends 33554432 at most", "201326592", 0,
+			"this worker sends 67108864 at most", "201326592", 0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

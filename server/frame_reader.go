@@ -27,6 +27,7 @@ type reader struct {
 	due   time.Time
 	atDue uint64
 	state readerState
+	turn  uint64 // the number of the last one; 0 = none yet
 	at    int // index in the heap of resting readers
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"container/heap"
 	"maps"
 	"slices"
@@ -27,6 +28,7 @@ type rota struct {
 	queue     []*reader
 	resting   restingHeap
 	look      bool // something was published since the last pass
+	turns     uint64
 }
 
 func newRota(maxFPS float64) *rota {
@@ -85,33 +87,61 @@ func (r *rota) next(now time.Time) (*reader, *frame.Frame, *frameportv1.Skipped)
 			}
 			r.pass()
 		}
-		for len(r.queue) > 0 {
-			rd := r.queue[0]
-			r.queue[0] = nil
-			r.queue = r.queue[1:]
-			if rd.state != readerReady {
-				continue // left the stream while it waited
-			}
-			rd.state = readerIdle
-			f := rd.unseen()
-			if f == nil {
-				continue // its ring was closed
-			}
-			skipped := rd.take(f)
-			r.rest(rd, now)
+		if rd, f, skipped := r.pop(now); f != nil {
 			return rd, f, skipped
 		}
 	}
 }
 
-// pass puts idle cameras with something unseen into the queue.
+// pop is next without a look at idle cameras: no camera comes twice until pass or
+// ready has been called.
+func (r *rota) pop(now time.Time) (*reader, *frame.Frame, *frameportv1.Skipped) {
+	for len(r.queue) > 0 {
+		rd := r.queue[0]
+		r.queue[0] = nil
+		r.queue = r.queue[1:]
+		if rd.state != readerReady {
+			continue // left the stream while it waited
+		}
+		rd.state = readerIdle
+		f := rd.unseen()
+		if f == nil {
+			continue // its ring was closed
+		}
+		r.turns++
+		rd.turn = r.turns
+		skipped := rd.take(f)
+		r.rest(rd, now)
+		return rd, f, skipped
+	}
+	return nil, nil, nil
+}
+
+// ready returns how many cameras have something unseen.
+func (r *rota) ready(now time.Time) (n int) {
+	r.wake(now)
+	if r.look {
+		r.pass()
+	}
+	for _, rd := range r.queue {
+		if rd.state == readerReady {
+			n++
+		}
+	}
+	return n
+}
+
+// pass puts idle cameras with something unseen into the queue, those first whose last
+// turn is longest ago.
 func (r *rota) pass() {
 	r.look = false
+	before := len(r.queue)
 	for _, rd := range r.order {
 		if rd.state == readerIdle {
 			r.enqueueIfUnseen(rd)
 		}
 	}
+	slices.SortStableFunc(r.queue[before:], func(a, b *reader) int { return cmp.Compare(a.turn, b.turn) })
 }
 
 func (r *rota) enqueueIfUnseen(rd *reader) (newest uint64) {

@@ -7,8 +7,9 @@ import "time"
 const (
 	// MaxRequestBytes is the largest message that is taken from a client.
 	MaxRequestBytes = 256 << 10
-	// MaxResponseBytes is the largest message that is sent: a 4K RGB frame and some.
-	MaxResponseBytes = 32 << 20
+	// MaxResponseBytes is the largest message that is sent: two 4K RGB frames, or a
+	// batch of thirteen 640x640 tensors of floats.
+	MaxResponseBytes = 64 << 20
 	// MaxStreams is the number of calls that one connection may have open.
 	MaxStreams = 100
 	// MaxConnections is the number of connections at a time, for [Listen].

@@ -31,20 +31,39 @@ type output struct {
 // newOutput reads a request's output and max_message_bytes. The field paths in
 // errors begin with prefix.
 func newOutput(prefix string, spec *frameportv1.OutputSpec, maxMessageBytes int32) (output, error) {
-	o := output{maxBytes: int(maxMessageBytes)}
+	var o output
+	var err error
+	if o.maxBytes, err = messageLimit(prefix, maxMessageBytes); err != nil {
+		return o, err
+	}
+	if o.spec, err = mapping.Output(spec); err != nil {
+		return o, wrongField(prefix+"output", err)
+	}
+	return o, nil
+}
+
+// messageLimit is the largest message that a client says it takes, and that is sent.
+func messageLimit(prefix string, maxMessageBytes int32) (int, error) {
 	switch {
 	case maxMessageBytes < 0:
-		return o, invalid(apierr.InvalidMaxMessageBytes, prefix+"max_message_bytes",
+		return 0, invalid(apierr.InvalidMaxMessageBytes, prefix+"max_message_bytes",
 			"is %d; give the client's receive limit in bytes, or 0 for gRPC's default of %d", maxMessageBytes, defaultClientReceive)
 	case maxMessageBytes == 0:
-		o.maxBytes = defaultClientReceive
+		return defaultClientReceive, nil
 	}
-	var err error
-	o.spec, err = mapping.Output(spec)
-	if wrong, ok := errors.AsType[*mapping.OutputError](err); ok {
-		return o, invalid(wrong.Reason, prefix+"output."+wrong.Field, "%s", wrong.Text)
+	return min(int(maxMessageBytes), MaxResponseBytes), nil
+}
+
+// wrongField makes the error of a field inside the message at path.
+func wrongField(path string, err error) error {
+	wrong, ok := errors.AsType[*mapping.OutputError](err)
+	if !ok {
+		return err
 	}
-	return o, err
+	if wrong.Field != "" {
+		path += "." + wrong.Field
+	}
+	return invalid(wrong.Reason, path, "%s", wrong.Text)
 }
 
 // render makes the picture of f.

@@ -78,6 +78,9 @@ const (
 	InvalidMaxMessageBytes Reason = "INVALID_MAX_MESSAGE_BYTES"
 	InvalidCredits         Reason = "INVALID_CREDITS"
 	InvalidInterval        Reason = "INVALID_INTERVAL"
+	InvalidTensor          Reason = "INVALID_TENSOR"
+	InvalidBatch           Reason = "INVALID_BATCH" // max_batch_size or max_wait
+	InvalidDelivery        Reason = "INVALID_DELIVERY"
 	StartRequired          Reason = "START_REQUIRED" // a stream's first message is not its start
 	StartRepeated          Reason = "START_REPEATED" // start came twice on a stream
 )
@@ -86,6 +89,8 @@ const (
 const (
 	// DecodeModeUnimplemented (UNIMPLEMENTED): this version can't decode that way.
 	DecodeModeUnimplemented Reason = "DECODE_MODE_UNIMPLEMENTED"
+	// DeliveryUnimplemented (UNIMPLEMENTED): this version can't deliver that way.
+	DeliveryUnimplemented Reason = "DELIVERY_UNIMPLEMENTED"
 	// MethodUnimplemented (UNIMPLEMENTED): the method is in the contract, but not in this version.
 	MethodUnimplemented Reason = "METHOD_UNIMPLEMENTED"
 	// ShuttingDown (UNAVAILABLE): the worker is stopping; try another one, or later.

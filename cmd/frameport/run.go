@@ -220,9 +220,9 @@ func (l *servers) close() error {
 	return err
 }
 
-func (l *servers) build(cameras server.Cameras, r server.Renderer, m *telemetry.Metrics, id instance, log *slog.Logger) error {
+func (l *servers) build(cameras server.Cameras, r *render.Renderer, m *telemetry.Metrics, id instance, log *slog.Logger) error {
 	g, err := server.New(server.Config{
-		Listeners: l.grpc, Cameras: cameras, Renderer: r, Worker: id.worker, Logger: log,
+		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, Worker: id.worker, Logger: log,
 		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer},
 	})
 	if err != nil {

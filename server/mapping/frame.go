@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/media"
 	"github.com/frameport/frameport/render"
@@ -61,13 +62,11 @@ func transform(w, h int, out render.Output) *frameportv1.Transform {
 	if err != nil { // then there is no picture either
 		return &frameportv1.Transform{ScaleX: 1, ScaleY: 1}
 	}
-	sx := float64(g.Crop.Dx()) / float64(g.Inner.Dx())
-	sy := float64(g.Crop.Dy()) / float64(g.Inner.Dy())
-	return &frameportv1.Transform{
-		ScaleX: sx, ScaleY: sy,
-		OffsetX: float64(g.Crop.Min.X) - float64(g.Inner.Min.X)*sx,
-		OffsetY: float64(g.Crop.Min.Y) - float64(g.Inner.Min.Y)*sy,
-	}
+	return wireTransform(g.Transform())
+}
+
+func wireTransform(t convert.Transform) *frameportv1.Transform {
+	return &frameportv1.Transform{ScaleX: t.ScaleX, ScaleY: t.ScaleY, OffsetX: t.OffsetX, OffsetY: t.OffsetY}
 }
 
 // timestamp is unset for a time that is not known.

@@ -74,9 +74,13 @@ type FrameServiceClient interface {
 	StreamFrames(ctx context.Context, in *StreamFramesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamFramesResponse], error)
 	// StreamBatches sends micro-batches of tensors across cameras, for inference,
 	// against credits as WatchFrames does. A batch holds at most one entry per camera,
-	// the newest frame of each, and no camera starves.
+	// the newest frame of each, and no camera starves. A frame that can't be made into a
+	// tensor is left out.
 	//
-	// Not implemented yet: UNIMPLEMENTED: METHOD_UNIMPLEMENTED.
+	// Errors as WatchFrames, and INVALID_ARGUMENT: INVALID_TENSOR, INVALID_BATCH,
+	// INVALID_DELIVERY, UNKNOWN_LEASE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE, at the start,
+	// when a full batch would be larger than the client or the worker allows.
+	// UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, every delivery but INLINE for now.
 	StreamBatches(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamBatchesRequest, StreamBatchesResponse], error)
 	// ShareFrames hands out a camera's frames without copying them. The server
 	// describes the memory once per region and then leases slots of it; the client
@@ -211,9 +215,13 @@ type FrameServiceServer interface {
 	StreamFrames(*StreamFramesRequest, grpc.ServerStreamingServer[StreamFramesResponse]) error
 	// StreamBatches sends micro-batches of tensors across cameras, for inference,
 	// against credits as WatchFrames does. A batch holds at most one entry per camera,
-	// the newest frame of each, and no camera starves.
+	// the newest frame of each, and no camera starves. A frame that can't be made into a
+	// tensor is left out.
 	//
-	// Not implemented yet: UNIMPLEMENTED: METHOD_UNIMPLEMENTED.
+	// Errors as WatchFrames, and INVALID_ARGUMENT: INVALID_TENSOR, INVALID_BATCH,
+	// INVALID_DELIVERY, UNKNOWN_LEASE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE, at the start,
+	// when a full batch would be larger than the client or the worker allows.
+	// UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, every delivery but INLINE for now.
 	StreamBatches(grpc.BidiStreamingServer[StreamBatchesRequest, StreamBatchesResponse]) error
 	// ShareFrames hands out a camera's frames without copying them. The server
 	// describes the memory once per region and then leases slots of it; the client

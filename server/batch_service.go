@@ -1,0 +1,124 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/frameport/frameport/api/apierr"
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/server/mapping"
+)
+
+const (
+	defaultBatchSize = 8
+	maxBatchSize     = 256
+	defaultBatchWait = 5 * time.Millisecond
+	maxBatchWait     = 10 * time.Second
+	// entryBytes is more than an entry takes in a message beside its tensor.
+	entryBytes = 512
+)
+
+// StreamBatches implements the RPC.
+func (s *frameService) StreamBatches(call grpc.BidiStreamingServer[frameportv1.StreamBatchesRequest, frameportv1.StreamBatchesResponse]) error {
+	if s.cfg.Tensors == nil {
+		return unimplemented(frameportv1.FrameService_StreamBatches_FullMethodName, "make batches of frames from WatchFrames")
+	}
+	ctx := call.Context()
+	first, err := receiveFirst(ctx, s.Server, call.Recv)
+	switch {
+	case errors.Is(err, io.EOF) || err == nil && first.GetStart() == nil:
+		return startRequired()
+	case err != nil:
+		return err
+	}
+	st, err := s.newBatchStream(first.GetStart())
+	if err != nil {
+		return err
+	}
+	grants := make(chan grant)
+	s.background.Go(func() { receiveGrants(ctx, call.Recv, grantOfBatches, grants) })
+	st.grants = grants
+	st.write = func(b *frameportv1.Batch) error {
+		return call.Send(&frameportv1.StreamBatchesResponse{Response: &frameportv1.StreamBatchesResponse_Batch{Batch: b}})
+	}
+	return st.run(ctx)
+}
+
+// grantOfBatches reads what a client sends after the start.
+func grantOfBatches(r *frameportv1.StreamBatchesRequest) (credits int, err error) {
+	switch r.GetRequest().(type) {
+	case *frameportv1.StreamBatchesRequest_Start:
+		return 0, startRepeated()
+	case *frameportv1.StreamBatchesRequest_Credits:
+		return int(r.GetCredits()), nil
+	case *frameportv1.StreamBatchesRequest_Ack:
+		return 0, invalid(apierr.UnknownLease, "ack.lease_id", "is %d, and this stream has no leases: its batches are in the messages", r.GetAck().GetLeaseId())
+	}
+	return 0, emptyRequest()
+}
+
+func (s *frameService) newBatchStream(start *frameportv1.StreamBatchesStart) (*batchStream, error) {
+	st := &batchStream{stream: stream{Server: s.Server, method: frameportv1.FrameService_StreamBatches_FullMethodName, rota: newRota(0)}}
+	st.pick, st.due = st.pickBatch, st.dueBatch
+	var err error
+	if st.choice, err = newChoice(start.GetCameraIds(), start.GetLabelSelector()); err != nil {
+		return nil, err
+	}
+	if st.tensor, err = mapping.Tensor(start.GetTensor()); err != nil {
+		return nil, wrongField("start.tensor", err)
+	}
+	if st.credits, err = startCredits(start.Credits); err != nil {
+		return nil, err
+	}
+	st.size = int(start.GetMaxBatchSize())
+	if st.size == 0 {
+		st.size = defaultBatchSize
+	}
+	if st.size < 1 || st.size > maxBatchSize {
+		return nil, invalid(apierr.InvalidBatch, "start.max_batch_size", "is %d; give 1 to %d, or 0 for %d", st.size, maxBatchSize, defaultBatchSize)
+	}
+	st.maxWait = defaultBatchWait
+	if d := start.GetMaxWait(); d != nil {
+		st.maxWait = d.AsDuration()
+		if d.CheckValid() != nil || st.maxWait < 0 || st.maxWait > maxBatchWait {
+			return nil, invalid(apierr.InvalidBatch, "start.max_wait", "is %s; give 0 to %v, or leave it unset for %v", seconds(d), maxBatchWait, defaultBatchWait)
+		}
+	}
+	switch start.GetDelivery() {
+	case frameportv1.Delivery_DELIVERY_UNSPECIFIED, frameportv1.Delivery_DELIVERY_INLINE:
+	case frameportv1.Delivery_DELIVERY_SHARED_MEMORY, frameportv1.Delivery_DELIVERY_CUDA_IPC:
+		return nil, apierr.New(codes.Unimplemented, apierr.DeliveryUnimplemented, "start.delivery: batches in shared memory come with a later version; use INLINE")
+	default:
+		return nil, invalid(apierr.InvalidDelivery, "start.delivery", "is %d, which this version doesn't know; use INLINE", start.GetDelivery())
+	}
+	return st, st.fits(start.GetMaxMessageBytes())
+}
+
+// fits refuses batches that could become larger than the client or the worker allows:
+// at the start, and not when as many cameras as that have frames.
+func (st *batchStream) fits(maxMessageBytes int32) error {
+	limit, err := messageLimit("start.", maxMessageBytes)
+	if err != nil {
+		return err
+	}
+	size := st.size * (st.tensor.Bytes() + entryBytes)
+	if size <= limit {
+		return nil
+	}
+	text := fmt.Sprintf("a batch of %d tensors of %d bytes would have about %d bytes, ", st.size, st.tensor.Bytes(), size)
+	const smaller = "ask for a smaller max_batch_size, UINT8 or FLOAT16, or a smaller tensor"
+	if size > MaxResponseBytes {
+		text += fmt.Sprintf("this worker sends %d at most; %s", MaxResponseBytes, smaller)
+	} else {
+		text += fmt.Sprintf("the client takes %d; raise its receive limit (Go: grpc.MaxCallRecvMsgSize, Python: option "+
+			"grpc.max_receive_message_length) and say so in max_message_bytes, or %s", limit, smaller)
+	}
+	return apierr.New(codes.ResourceExhausted, apierr.FrameTooLarge, text,
+		apierr.Meta(apierr.MetaRequiredBytes, strconv.Itoa(size)), apierr.Meta(apierr.MetaLimitBytes, strconv.Itoa(limit)))
+}
