@@ -12,4 +12,10 @@
 // has (an odd crop keeps the pixels' own samples for luma and RGB, and begins
 // 4:2:0 output with the sample of its first pixel). Scaling is the one step
 // whose result implementations may differ in.
+//
+// # Tensors
+//
+// A [Tensor] has the geometry of a picture of its size and fit. Here scaling is defined
+// too ("Note: [Scaling in integers]"), so that a model sees the same numbers whichever
+// implementation is at work. [Tensorer] and [Hasher] are what a converter can be besides.
 package convert

@@ -210,7 +210,9 @@ func TestTensorFaults(t *testing.T) {
 	tensor := tensorOf(convert.TensorFloat32, 32, 32)
 	m := r.memory(t, len(srcs)*tensor.Bytes())
 	works := map[string]func(*gpuconv.Converter) error{
-		"tensor":  func(c *gpuconv.Converter) error { return c.Tensor(t.Context(), srcs[0], tensor, make([]byte, tensor.Bytes())) },
+		"tensor": func(c *gpuconv.Converter) error {
+			return c.Tensor(t.Context(), srcs[0], tensor, make([]byte, tensor.Bytes()))
+		},
 		"tensors": func(c *gpuconv.Converter) error { return c.TensorsOnDevice(t.Context(), srcs, tensor, m.Address()) },
 		"hash":    func(c *gpuconv.Converter) error { _, err := c.Hash(t.Context(), srcs[0]); return err },
 	}

@@ -35,7 +35,8 @@ type nobody struct{}
 func (nobody) Recycle(*frame.Frame) {}
 
 // TestReadsNothingBeyond: planes are read as far behind their last pixel as every
-// frame allows and no further, whatever vectors and swscale would like.
+// frame allows and no further, whatever vectors and swscale would like; and nothing is
+// written behind a tensor.
 func TestReadsNothingBeyond(t *testing.T) {
 	c := New(Config{})
 	defer c.Close()
@@ -64,6 +65,22 @@ func TestReadsNothingBeyond(t *testing.T) {
 					}
 					f.Release()
 				}
+			}
+			for _, size := range []image.Point{{w, h}, {(w + 1) / 2, 9}, {50, 33}, {5, 3}} {
+				for _, fit := range []convert.Fit{convert.FitCover, convert.FitLetterbox, convert.FitStretch} {
+					one := [3]float32{1, 1, 1}
+					tensor := convert.Tensor{
+						Type: convert.TensorUint8, Layout: convert.TensorNHWC, Width: size.X, Height: size.Y, Fit: fit, Scale: one, Std: one,
+					}
+					for _, tensor.Type = range []convert.TensorType{convert.TensorUint8, convert.TensorFloat16, convert.TensorFloat32} {
+						if err := c.Tensor(t.Context(), src, tensor, guarded(t, tensor.Bytes())); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+			if _, err := c.Hash(t.Context(), src); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
