@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar, Union, overload
 
@@ -112,6 +113,10 @@ class Stream(Generic[Item]):
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed, and the call with it
+            self._end()
 
 
 class FrameStream(Stream[Frame[Picture]]):

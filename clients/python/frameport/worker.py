@@ -58,7 +58,7 @@ def from_message(m: worker_pb2.Worker) -> Worker:
         version=m.version,
         instance_id=m.instance_id,
         start_time=_times.moment(m, "start_time"),
-        uptime=_times.seconds(m, "uptime") or 0.0,
+        uptime=(m.snapshot_time.ToNanoseconds() - m.start_time.ToNanoseconds()) / 1e9,
         backend=_enums.word(backend_pb2.BackendKind, m.backend.kind),
         backend_reason=m.backend.reason,
         devices=tuple(

@@ -64,8 +64,9 @@ def address():
     return demo().found["grpc"]
 
 
-def url(camera="street"):
-    """Returns the address of a synthetic camera."""
+def url(camera="workshop"):
+    """Returns the address of a synthetic camera: by default the one of MJPEG, which has a
+    first frame at once."""
     return f"{demo().found['rtsp']}/{camera}"
 
 
