@@ -11,10 +11,10 @@ import (
 	"github.com/frameport/frameport/internal/camsim"
 )
 
-// A thousand cameras on one worker: every one delivers, and waiting for the driver does
-// not take a thread each.
+// A thousand cameras on one worker: every one delivers, on few threads. A test of
+// cmd/frameport has all of them at the driver at the same time.
 func TestGPUCrowd(t *testing.T) {
-	const cameras, hosts, threads, frames = 1000, 10, 200, 3
+	const cameras, hosts, threads, frames = 1000, 10, 200, 2
 	var sites []*Site // the worker connects to two cameras of a host at a time
 	for host := range hosts {
 		sites = append(sites, NewSite(t, camsim.Config{Addr: fmt.Sprintf("127.0.0.%d:0", host+1)}))
