@@ -60,6 +60,11 @@ demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECON
 .PHONY: test
 test: deps-test gpusim ## Run the tests
 	@$(ENV) go test -timeout 5m $(TESTFLAGS) ./...
+	@$(MAKE) test-python
+
+.PHONY: test-python
+test-python: build deps-test ## Run the Python client's tests with Debian's libraries and the newest
+	@clients/python/test.sh
 
 # Without the tests of the whole worker: internal/e2e drives a child process, which
 # the detector can't see into, and those of cmd live in real time with dozens of
@@ -170,6 +175,8 @@ check-generated:
 	while read -r file; do \
 	  cmp -s "$$out/$$file" "$$file" || { echo "$$file is not what make generate writes. Run it and commit." >&2; exit 1; }; \
 	done < <({ cd "$$out" && find api -name '*.pb.go'; cd "$(CURDIR)" && find api -name '*.pb.go'; } | sort -u)
+	@deps/apt.sh stubs
+	@clients/python/stubs.sh --check
 
 # Packages without cgo build without a C compiler, so clients can import them.
 .PHONY: check-pure
@@ -185,11 +192,15 @@ breaking: ## Compare the wire contract with BREAKING_AGAINST (main)
 	  echo "breaking: $(BREAKING_AGAINST) is not here or has no proto/: nothing to compare with"; \
 	else $(TOOL) buf breaking --against '.git#ref=$(BREAKING_AGAINST)'; fi
 
-.PHONY: generate
-generate: ## Write what is made from proto/ and from the kernels
+.PHONY: generate stubs
+generate: stubs ## Write what is made from proto/ and from the kernels
 	@$(TOOL) buf generate
 	@deps/apt.sh generate
 	@gpu/kernels/generate.sh
+
+stubs:
+	@deps/apt.sh stubs
+	@clients/python/stubs.sh
 
 .PHONY: clean
 clean: ## Remove build/ (the cache folder stays: deps/README.md)

@@ -112,9 +112,13 @@ class FrameServiceServicer(object):
     def StreamBatches(self, request_iterator, context):
         """StreamBatches sends micro-batches of tensors across cameras, for inference,
         against credits as WatchFrames does. A batch holds at most one entry per camera,
-        the newest frame of each, and no camera starves.
+        the newest frame of each, and no camera starves. A frame that can't be made into a
+        tensor is left out.
 
-        Not implemented yet: UNIMPLEMENTED: METHOD_UNIMPLEMENTED.
+        Errors as WatchFrames, and INVALID_ARGUMENT: INVALID_TENSOR, INVALID_BATCH,
+        INVALID_DELIVERY, UNKNOWN_LEASE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE, at the start,
+        when a full batch would be larger than the client or the worker allows.
+        UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, every delivery but INLINE for now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
