@@ -62,7 +62,7 @@ class Client:
         """Largest message that is taken."""
         self._timeout = timeout
         self._channel = grpc.insecure_channel(
-            self.address, options=_channel.options(self.address, max_message_bytes)
+            self.address, options=_channel.options(max_message_bytes)
         )
         self._cameras: Any = camera_service_pb2_grpc.CameraServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._frames: Any = frame_service_pb2_grpc.FrameServiceStub(self._channel)  # type: ignore[no-untyped-call]

@@ -248,11 +248,13 @@ class Watch(WithClient):
 
     def test_a_loop_that_is_left_ends_the_stream(self):
         self.enterContext_(added(self.client, "left"))
+        threads = threading.active_count()
         for frame in self.client.watch("left", format="gray", width=64):
             self.assertEqual(self.readers("left"), 1)
             break
         gc.collect()
         until(lambda: self.readers("left") == 0, "the end of the stream")
+        until(lambda: threading.active_count() <= threads, "the end of gRPC's thread for requests")
 
     def test_close_ends_a_loop_that_waits(self):
         self.enterContext_(added(self.client, "mute", "rtsp://127.0.0.1:9/none"))
