@@ -70,14 +70,19 @@ func TestWorker(t *testing.T) {
 	cameras := newFakeCameras(t, "a", "b", "c")
 	cameras.change("a", func(s *camera.Snapshot) { s.State = camera.StateRunning })
 	cameras.change("b", func(s *camera.Snapshot) { s.State = camera.StateFailed })
-	h := newHarness(t, cameras, newFakeRenderer(10))
+	h := newHarness(t, cameras, newFakeRenderer(10), func(c *Config) {
+		c.Worker = func() *frameportv1.Worker {
+			return &frameportv1.Worker{Version: "test", StartTime: timestamppb.New(time.Now().Add(-time.Hour))}
+		}
+	})
 	r, err := h.worker.GetWorker(t.Context(), &frameportv1.GetWorkerRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := r.GetWorker()
 	if w.GetVersion() != "test" || w.GetCameras().GetTotal() != 3 || w.GetCameras().GetRunning() != 1 || w.GetCameras().GetFailed() != 1 ||
-		w.GetCameras().GetConnecting() != 1 || w.GetLimits().GetMaxResponseBytes() != MaxResponseBytes || w.GetSnapshotTime() == nil {
+		w.GetCameras().GetConnecting() != 1 || w.GetLimits().GetMaxResponseBytes() != MaxResponseBytes || w.GetSnapshotTime() == nil ||
+		w.GetUptime().AsDuration() < time.Hour {
 		t.Errorf("worker %v", w)
 	}
 	stream, err := h.worker.WatchWorker(t.Context(), &frameportv1.WatchWorkerRequest{Interval: durationOf(100 * time.Millisecond)})
