@@ -113,11 +113,14 @@ class FrameServiceServicer(object):
         """StreamBatches sends micro-batches of tensors across cameras, for inference,
         against credits as WatchFrames does. A batch holds at most one entry per camera,
         the newest frame of each, and no camera starves. A frame that can't be made into a
-        tensor is left out.
+        tensor is left out, and counts in skipped.decode of the camera's next entry.
 
         Errors as WatchFrames, and INVALID_ARGUMENT: INVALID_TENSOR, INVALID_BATCH,
         INVALID_DELIVERY, UNKNOWN_LEASE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE, at the start,
-        when a full batch would be larger than the client or the worker allows.
+        when a full batch would be larger than the client or the worker allows;
+        TOO_MANY_STREAMS, also at the start, when full batches of all open streams would
+        add up to more than the worker allows. INTERNAL: RENDER_FAILED when as many frames
+        in a row as the stream has cameras could not be made into tensors.
         UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, every delivery but INLINE for now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
