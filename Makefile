@@ -81,7 +81,7 @@ test-race: deps-test gpusim ## Run the tests under the race detector
 # libjpeg-turbo, beyond their calls of memcpy and free.
 # Skipped are tests that count Go allocations, which -asan adds to, and one that measures
 # resident memory, which freed blocks stay in for a while; the leak check asks better.
-SANITIZE_PACKAGES ?= ./gpu ./gpu/gpusim ./gpu/gputest ./gpu/kernels/... ./gpu/surface ./internal/dl \
+SANITIZE_PACKAGES ?= ./gpu ./gpu/gpusim ./gpu/gputest ./gpu/kernels/... ./gpu/surface ./internal/dl ./internal/shm \
 	./decoder/avcodec ./decoder/nvdec ./convert/hostconv ./convert/gpuconv ./jpeg/turbo ./jpeg/nvjpeg
 SANITIZE_SKIP   := ^(TestLaunchDoesNotAllocate|TestNoAllocation|TestInPlace|TestCloseFreesNativeMemory)$$
 SANITIZE_CFLAGS := -g -O2 -fno-omit-frame-pointer -fsanitize=undefined,float-cast-overflow,bounds-strict -fno-sanitize-recover=all

@@ -26,6 +26,7 @@ func units() []unit {
 		{path: "api"},
 		{path: "internal/secret"},
 		{path: "internal/dl"},
+		{path: "internal/shm"},
 		{path: "internal/archtest"},
 		{path: "gpu/nvml"},
 

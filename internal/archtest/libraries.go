@@ -41,7 +41,7 @@ func checkLibraries(t *Tree, report reporter) {
 // cgoPackages are the only ones with C in them.
 func cgoPackages() []string {
 	return []string{
-		"internal/dl", "gpu", "gpu/gputest", "decoder/avcodec", "decoder/nvdec",
+		"internal/dl", "internal/shm", "gpu", "gpu/gputest", "decoder/avcodec", "decoder/nvdec",
 		"convert/hostconv", "gpu/kernels/hostkernels", "jpeg/turbo", "jpeg/nvjpeg",
 	}
 }
