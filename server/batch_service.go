@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,15 +38,15 @@ func (s *frameService) StreamBatches(call grpc.BidiStreamingServer[frameportv1.S
 	case err != nil:
 		return err
 	}
-	st, err := s.newBatchStream(first.GetStart())
+	st, err := s.newBatchStream(ctx, first.GetStart())
 	if err != nil {
 		return err
 	}
-	release, err := s.holdBatches(int64(st.size * st.tensor.Bytes()))
-	if err != nil {
+	if release, err := s.room(call, st); err != nil {
 		return err
+	} else {
+		defer release()
 	}
-	defer release()
 	grants := make(chan grant)
 	s.background.Go(func() { receiveGrants(ctx, call.Recv, grantOfBatches, grants) })
 	st.grants = grants
@@ -56,19 +57,39 @@ func (s *frameService) StreamBatches(call grpc.BidiStreamingServer[frameportv1.S
 }
 
 // grantOfBatches reads what a client sends after the start.
-func grantOfBatches(r *frameportv1.StreamBatchesRequest) (credits int, err error) {
+func grantOfBatches(r *frameportv1.StreamBatchesRequest) grant {
 	switch r.GetRequest().(type) {
 	case *frameportv1.StreamBatchesRequest_Start:
-		return 0, startRepeated()
+		return grant{err: startRepeated()}
 	case *frameportv1.StreamBatchesRequest_Credits:
-		return int(r.GetCredits()), nil
+		return grant{credits: int(r.GetCredits())}
 	case *frameportv1.StreamBatchesRequest_Ack:
-		return 0, invalid(apierr.UnknownLease, "ack.lease_id", "is %d, and this stream has no leases: its batches are in the messages", r.GetAck().GetLeaseId())
+		return grant{ack: true, lease: r.GetAck().GetLeaseId()}
 	}
-	return 0, emptyRequest()
+	return grant{err: emptyRequest()}
 }
 
-func (s *frameService) newBatchStream(start *frameportv1.StreamBatchesStart) (*batchStream, error) {
+// room gets a stream the memory for its batches, and tells the client where it is when
+// it is shared.
+func (s *frameService) room(call grpc.BidiStreamingServer[frameportv1.StreamBatchesRequest, frameportv1.StreamBatchesResponse], st *batchStream) (release func(), err error) {
+	bytes := st.size * st.tensor.Bytes()
+	if !st.share {
+		return s.holdBatches(int64(bytes))
+	}
+	shared, err := s.shareBatches(max(1, st.credits), bytes)
+	if err != nil {
+		return nil, err
+	}
+	region := &frameportv1.StreamBatchesResponse{Response: &frameportv1.StreamBatchesResponse_Region{Region: shared.describe()}}
+	if err := s.send(call.Context(), st.method, func() error { return call.Send(region) }); err != nil {
+		shared.end(s.Server)
+		return nil, err
+	}
+	st.shared, st.leases = shared, shared.leases
+	return func() { shared.end(s.Server) }, nil
+}
+
+func (s *frameService) newBatchStream(ctx context.Context, start *frameportv1.StreamBatchesStart) (*batchStream, error) {
 	st := &batchStream{stream: stream{Server: s.Server, method: frameportv1.FrameService_StreamBatches_FullMethodName, rota: newRota(0)}}
 	st.pick, st.due = st.pickBatch, st.dueBatch
 	var err error
@@ -97,8 +118,13 @@ func (s *frameService) newBatchStream(start *frameportv1.StreamBatchesStart) (*b
 	}
 	switch start.GetDelivery() {
 	case frameportv1.Delivery_DELIVERY_UNSPECIFIED, frameportv1.Delivery_DELIVERY_INLINE:
-	case frameportv1.Delivery_DELIVERY_SHARED_MEMORY, frameportv1.Delivery_DELIVERY_CUDA_IPC:
-		return nil, apierr.New(codes.Unimplemented, apierr.DeliveryUnimplemented, "start.delivery: batches in shared memory come with a later version; use INLINE")
+	case frameportv1.Delivery_DELIVERY_SHARED_MEMORY:
+		if err := s.cfg.SharedMemory.offered(ctx); err != nil {
+			return nil, err
+		}
+		st.share = true
+	case frameportv1.Delivery_DELIVERY_CUDA_IPC:
+		return nil, apierr.New(codes.Unimplemented, apierr.DeliveryUnimplemented, "start.delivery: batches in GPU memory come with a later version; use INLINE or SHARED_MEMORY")
 	default:
 		return nil, invalid(apierr.InvalidDelivery, "start.delivery", "is %d, which this version doesn't know; use INLINE", start.GetDelivery())
 	}
@@ -113,6 +139,9 @@ func (st *batchStream) fits(maxMessageBytes int32) error {
 		return err
 	}
 	size := st.size * (st.tensor.Bytes() + entryBytes)
+	if st.share {
+		size = st.size * entryBytes
+	}
 	if size <= limit {
 		return nil
 	}

@@ -40,6 +40,8 @@ type batchStream struct {
 	size    int           // most entries
 	maxWait time.Duration // from the first entry
 	write   func(*frameportv1.Batch) error
+	share   bool           // the client wants the tensors in shared memory
+	shared  *sharedBatches // which is here then
 
 	waiting bool      // there is an entry
 	since   time.Time // when it came
@@ -62,6 +64,9 @@ type row struct {
 // pickBatch takes the newest frame of each camera whose turn it is, once there are
 // enough of them or the first has waited long enough.
 func (st *batchStream) pickBatch(now time.Time) func(context.Context) (outgoing, error) {
+	if st.shared != nil && !st.shared.any() {
+		return nil // when a slot is free again, what is newest then goes
+	}
 	if st.waiting && now.Before(st.look) && now.Before(st.since.Add(st.maxWait)) {
 		return nil
 	}
@@ -89,8 +94,8 @@ func (st *batchStream) pickBatch(now time.Time) func(context.Context) (outgoing,
 	if len(rows) == 0 {
 		return nil
 	}
-	cameras := len(st.rota.order)
-	return func(ctx context.Context) (outgoing, error) { return st.batch(ctx, rows, cameras) }
+	cameras, to := len(st.rota.order), st.place()
+	return func(ctx context.Context) (outgoing, error) { return st.batch(ctx, rows, cameras, to) }
 }
 
 // dueBatch is when a batch that is not full goes all the same, or may have become full.
@@ -108,9 +113,11 @@ func (st *batchStream) dueBatch() (time.Time, bool) {
 // batch makes the message of rows and releases their frames. A frame that can't be
 // made into a tensor is left out, and the camera's next entry counts it; one camera's
 // trouble does not end a stream of many.
-func (st *batchStream) batch(ctx context.Context, rows []row, cameras int) (outgoing, error) {
+func (st *batchStream) batch(ctx context.Context, rows []row, cameras int, to place) (outgoing, error) {
+	sent := false
+	defer func() { to.done(sent) }()
 	each := st.tensor.Bytes()
-	data, errs := make([]byte, each*len(rows)), make([]error, len(rows))
+	data, errs := to.room(each*len(rows)), make([]error, len(rows))
 	var making sync.WaitGroup
 	var next atomic.Int64
 	for range min(len(rows), max(minMakers, runtime.GOMAXPROCS(0))) {
@@ -133,11 +140,16 @@ func (st *batchStream) batch(ctx context.Context, rows []row, cameras int) (outg
 			r.reader.leaveOut(r.skipped)
 			continue
 		}
-		copy(data[len(entries)*each:][:each], data[i*each:][:each])
+		if n := len(entries); n < i { // one before it was left out
+			copy(data[n*each:][:each], data[i*each:][:each])
+		}
 		entries = append(entries, entry)
 	}
 	if ctx.Err() != nil {
 		return outgoing{}, ctx.Err()
+	}
+	if err := to.sound(); err != nil {
+		return outgoing{}, err
 	}
 	if err := firstError(errs); err != nil {
 		if err := st.without(ctx, err, len(rows)-len(entries), len(entries), cameras); err != nil || len(entries) == 0 {
@@ -145,13 +157,14 @@ func (st *batchStream) batch(ctx context.Context, rows []row, cameras int) (outg
 		}
 	}
 	st.failed = 0
-	data = data[:len(entries)*each]
 	b := mapping.Batch(entries, st.tensor)
-	b.Tensor = &frameportv1.Batch_Data{Data: data}
 	st.number++
 	b.BatchNumber = st.number
+	sent = true
 	return outgoing{frames: len(entries), bytes: each, write: func() error {
-		b.SentTime = timestamppb.New(time.Now())
+		now := time.Now()
+		to.put(b, data[:len(entries)*each], now)
+		b.SentTime = timestamppb.New(now)
 		return st.write(b)
 	}}, nil
 }

@@ -24,6 +24,8 @@ type Config struct {
 	Renderer  Renderer
 	// Tensors makes the rows of batches; nil = StreamBatches is not implemented.
 	Tensors convert.Tensorer
+	// SharedMemory is for batches that are not sent in messages.
+	SharedMemory SharedMemory
 	// Worker makes a snapshot of the worker for WorkerService. The server fills in
 	// limits that are its own, camera counts and the snapshot's time. It is called
 	// from many goroutines and returns a new message each time.
@@ -50,6 +52,8 @@ type Hooks struct {
 	CallDone func(method, code string, took time.Duration)
 	// FrameSent is told of every frame handed to gRPC, with its size in bytes.
 	FrameSent func(method string, bytes int)
+	// LeasesExpired is told of leases that a client did not ack in time.
+	LeasesExpired func(method string, n int)
 	// SlowConsumer is told of every stream that was ended because of its client.
 	SlowConsumer func(method string)
 }
@@ -65,6 +69,12 @@ func (c *Config) EnsureDefaults() {
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
 	}
+	if c.SharedMemory.Lease == 0 {
+		c.SharedMemory.Lease = DefaultLease
+	}
+	if c.SharedMemory.Reason == "" {
+		c.SharedMemory.Reason = "it was started without"
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -73,6 +83,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.Hooks.FrameSent == nil {
 		c.Hooks.FrameSent = func(string, int) {}
+	}
+	if c.Hooks.LeasesExpired == nil {
+		c.Hooks.LeasesExpired = func(string, int) {}
 	}
 	if c.Hooks.SlowConsumer == nil {
 		c.Hooks.SlowConsumer = func(string) {}
@@ -100,5 +113,5 @@ func (c Config) Validate() error {
 	if c.Drain < 0 {
 		errs = append(errs, fmt.Errorf("server: Drain is %v, must not be negative", c.Drain))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.SharedMemory.validate())...)
 }

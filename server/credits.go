@@ -55,15 +55,15 @@ func receiveFirst[R any](ctx context.Context, s *Server, receive func() (*R, err
 }
 
 // receiveGrants passes on what the client grants, until the call or the client's
-// side of it ends. credits reads a message.
-func receiveGrants[R any](ctx context.Context, receive func() (*R, error), credits func(*R) (int, error), grants chan<- grant) {
+// side of it ends. read reads a message.
+func receiveGrants[R any](ctx context.Context, receive func() (*R, error), read func(*R) grant, grants chan<- grant) {
 	for {
 		r, err := receive()
 		g := grant{err: err}
 		if err == nil {
-			g.credits, g.err = credits(r)
+			g = read(r)
 		}
-		if g.err == nil && (g.credits < 1 || g.credits > maxCredits) {
+		if g.err == nil && !g.ack && (g.credits < 1 || g.credits > maxCredits) {
 			g.err = invalid(apierr.InvalidCredits, "credits", "is %d; grant 1 to %d at a time", g.credits, maxCredits)
 		}
 		select {

@@ -44,14 +44,14 @@ func (s *frameService) WatchFrames(stream grpc.BidiStreamingServer[frameportv1.W
 }
 
 // grantOfFrames reads what a client sends after the start.
-func grantOfFrames(r *frameportv1.WatchFramesRequest) (credits int, err error) {
+func grantOfFrames(r *frameportv1.WatchFramesRequest) grant {
 	switch r.GetRequest().(type) {
 	case *frameportv1.WatchFramesRequest_Start:
-		return 0, startRepeated()
+		return grant{err: startRepeated()}
 	case *frameportv1.WatchFramesRequest_Credits:
-		return int(r.GetCredits()), nil
+		return grant{credits: int(r.GetCredits())}
 	}
-	return 0, emptyRequest()
+	return grant{err: emptyRequest()}
 }
 
 // StreamFrames implements the RPC.

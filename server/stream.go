@@ -27,12 +27,16 @@ type stream struct {
 	// stream without credits.
 	credits int
 	grants  <-chan grant
+	// leases are those of a stream whose messages lie in shared memory; else nil.
+	leases *leases
 }
 
-// grant is what came from the client: more credits, or err (io.EOF when it has
-// closed its side).
+// grant is what came from the client: more credits, an ack of a lease, or err (io.EOF
+// when it has closed its side).
 type grant struct {
 	credits int
+	ack     bool
+	lease   uint64
 	err     error
 }
 
@@ -72,6 +76,7 @@ func (st *stream) run(ctx context.Context) error {
 	defer slow.Stop()
 	for {
 		now := time.Now()
+		lent := st.expire(now)
 		switch {
 		case busy:
 			st.rota.wake(now)
@@ -83,7 +88,7 @@ func (st *stream) run(ctx context.Context) error {
 					makings <- made{message, err}
 				})
 			}
-		case closed:
+		case closed && !lent: // it may read until its leases are over
 			return nil
 		default:
 			st.rota.wake(now)
@@ -128,6 +133,10 @@ func (st *stream) run(ctx context.Context) error {
 				closed, st.grants = true, make(chan grant) // nothing comes any more
 			case g.err != nil:
 				return g.err
+			case g.ack:
+				if err := st.acked(g.lease); err != nil {
+					return err
+				}
 			case st.credits+g.credits > maxCredits:
 				return tooManyCredits(st.credits + g.credits)
 			default:
@@ -153,14 +162,38 @@ func (st *stream) run(ctx context.Context) error {
 
 // next is when the loop must look again without being told to.
 func (st *stream) next(busy bool) (at time.Time, ok bool) {
-	at, ok = st.rota.due()
-	if st.due == nil || busy {
-		return at, ok
+	sooner := func(other time.Time, also bool) {
+		if also && (!ok || other.Before(at)) {
+			at, ok = other, true
+		}
 	}
-	if other, also := st.due(); also && (!ok || other.Before(at)) {
-		return other, true
+	sooner(st.rota.due())
+	if st.due != nil && !busy {
+		sooner(st.due())
+	}
+	if st.leases != nil {
+		sooner(st.leases.next())
 	}
 	return at, ok
+}
+
+// expire ends leases whose time is over; lent says whether any are left.
+func (st *stream) expire(now time.Time) (lent bool) {
+	if st.leases == nil {
+		return false
+	}
+	if n := st.leases.expire(now); n > 0 {
+		st.cfg.Hooks.LeasesExpired(st.method, n)
+	}
+	_, lent = st.leases.next()
+	return lent
+}
+
+func (st *stream) acked(id uint64) error {
+	if st.leases == nil {
+		return unknownLease(id, "this stream has no leases, its batches are in the messages")
+	}
+	return st.leases.ack(id)
 }
 
 // guarded runs work on a goroutine of its own, where gRPC's interceptors don't see a

@@ -44,9 +44,16 @@ const (
 	// TooManyStreams (RESOURCE_EXHAUSTED): too many streams are open for one more like
 	// this; [MetaRequiredBytes] and [MetaLimitBytes] say what they would add up to.
 	TooManyStreams Reason = "TOO_MANY_STREAMS"
+	// OutOfSharedMemory (RESOURCE_EXHAUSTED): the worker or its file system has no room
+	// for the shared memory of one more stream.
+	OutOfSharedMemory Reason = "OUT_OF_SHARED_MEMORY"
+	// SharedMemoryLost (ABORTED): somebody has shortened or removed the file that the
+	// stream's batches lie in.
+	SharedMemoryLost Reason = "SHARED_MEMORY_LOST"
 	// RenderFailed (INTERNAL): the frame could not be converted or encoded.
 	RenderFailed Reason = "RENDER_FAILED"
-	// UnknownLease (INVALID_ARGUMENT): the client acked a lease that it never had.
+	// UnknownLease (INVALID_ARGUMENT): the client acked a lease that it never had, or
+	// acked one twice.
 	UnknownLease Reason = "UNKNOWN_LEASE"
 )
 
@@ -92,6 +99,9 @@ const (
 	DecodeModeUnimplemented Reason = "DECODE_MODE_UNIMPLEMENTED"
 	// DeliveryUnimplemented (UNIMPLEMENTED): this version can't deliver that way.
 	DeliveryUnimplemented Reason = "DELIVERY_UNIMPLEMENTED"
+	// DeliveryUnavailable (FAILED_PRECONDITION): this worker can deliver that way, but
+	// not now, or not to this client.
+	DeliveryUnavailable Reason = "DELIVERY_UNAVAILABLE"
 	// MethodUnimplemented (UNIMPLEMENTED): the method is in the contract, but not in this version.
 	MethodUnimplemented Reason = "METHOD_UNIMPLEMENTED"
 	// ShuttingDown (UNAVAILABLE): the worker is stopping; try another one, or later.

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+)
+
+// place is where one batch is put.
+type place interface {
+	// room is memory for n bytes.
+	room(n int) []byte
+	// sound is asked when the memory was written: an error says why the client can't
+	// see it.
+	sound() error
+	// put says in the message where data is, which is the beginning of room. It is called
+	// when the message is about to be sent.
+	put(b *frameportv1.Batch, data []byte, now time.Time)
+	// done is called when nothing is written to the memory any more; sent says whether
+	// there will be a message.
+	done(sent bool)
+}
+
+// place takes the place of the next batch. With shared memory a slot must be free.
+func (st *batchStream) place() place {
+	if st.shared == nil {
+		return inMessage{}
+	}
+	slot, _ := st.shared.take()
+	st.shared.using.Add(1)
+	return inSlot{st.shared, slot}
+}
+
+// inMessage is delivery INLINE.
+type inMessage struct{}
+
+func (inMessage) room(n int) []byte { return make([]byte, n) }
+func (inMessage) sound() error      { return nil }
+func (inMessage) done(bool)         {}
+
+func (inMessage) put(b *frameportv1.Batch, data []byte, _ time.Time) {
+	b.Tensor = &frameportv1.Batch_Data{Data: data}
+}
+
+// inSlot is delivery SHARED_MEMORY.
+type inSlot struct {
+	*sharedBatches
+	slot int
+}
+
+func (p inSlot) room(n int) []byte { return p.region.Bytes()[p.slot*p.stride:][:n:n] }
+
+func (p inSlot) put(b *frameportv1.Batch, data []byte, now time.Time) {
+	id, end := p.lend(p.slot, now)
+	b.Tensor = &frameportv1.Batch_Shared{Shared: &frameportv1.SharedTensor{
+		Region: p.region.Name(), Offset: uint64(p.slot * p.stride), ByteSize: uint64(len(data)),
+		LeaseId: id, ExpireTime: timestamppb.New(end),
+	}}
+}
+
+func (p inSlot) done(sent bool) {
+	if !sent {
+		p.giveBack(p.slot)
+	}
+	p.using.Done()
+}
