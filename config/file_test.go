@@ -14,6 +14,7 @@ const example = `# two cameras
 worker:
   grpc_address: 127.0.0.1:6000
   backend: cpu
+  shared_memory: {dir: /dev/shm/x, limit: 512MiB, lease: 500ms, remote: true}
 cameras:
   front-door:
     url: rtsp://192.0.2.10/stream1
@@ -38,11 +39,14 @@ func TestParseFile(t *testing.T) {
 	if f.Worker.GRPCAddress != "127.0.0.1:6000" || f.Worker.Backend != config.BackendCPU {
 		t.Errorf("worker %+v", f.Worker)
 	}
+	if want := (config.SharedMemory{Dir: "/dev/shm/x", Limit: 512 << 20, Lease: 500 * time.Millisecond, Remote: true}); f.Worker.SharedMemory != want {
+		t.Errorf("shared memory %+v", f.Worker.SharedMemory)
+	}
 	if len(f.Cameras) != 2 || f.Cameras[0].ID != "front-door" || f.Cameras[1].ID != "yard" {
 		t.Fatalf("cameras %+v", f.Cameras)
 	}
 	door, yard := f.Cameras[0], f.Cameras[1]
-	if door.Origin != "c.yaml:6" || yard.Origin != "c.yaml:14" {
+	if door.Origin != "c.yaml:7" || yard.Origin != "c.yaml:15" {
 		t.Errorf("origins %q %q", door.Origin, yard.Origin)
 	}
 	d := door.Spec
@@ -157,6 +161,13 @@ func TestWorkerValidate(t *testing.T) {
 	list := problemsOf(t, w.Validate())
 	if len(list) != 6 || !strings.Contains(list[0].Text, "--insecure") {
 		t.Errorf("%v", list)
+	}
+	w = config.Worker{SharedMemory: config.SharedMemory{Dir: "shm", Limit: 5, Lease: 5}}
+	w.EnsureDefaults()
+	for i, p := range problemsOf(t, w.Validate()) {
+		if want := []string{"dir", "limit", "lease"}[i]; p.Field != "worker.shared_memory."+want {
+			t.Errorf("%v, want %s", p, want)
+		}
 	}
 	w = config.Worker{GRPCAddress: "0.0.0.0:50051", Insecure: true}
 	w.EnsureDefaults()

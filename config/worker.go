@@ -26,22 +26,24 @@ type Worker struct {
 	LogFormat      string // "text" or "json"
 	LogLevel       string // "debug", "info", "warn" or "error"
 	// Insecure allows listening beyond loopback without TLS and authentication.
-	Insecure   bool
-	MaxCameras int
-	GPU        GPU
+	Insecure     bool
+	MaxCameras   int
+	GPU          GPU
+	SharedMemory SharedMemory
 }
 
 type workerDocument struct {
-	GRPCAddress    string      `yaml:"grpc_address"`
-	GRPCSocketMode SocketMode  `yaml:"grpc_socket_mode"`
-	HTTPAddress    string      `yaml:"http_address"`
-	StateDir       string      `yaml:"state_dir"`
-	Backend        BackendKind `yaml:"backend"`
-	LogFormat      string      `yaml:"log_format"`
-	LogLevel       string      `yaml:"log_level"`
-	Insecure       bool        `yaml:"insecure"`
-	MaxCameras     int         `yaml:"max_cameras"`
-	GPU            GPU         `yaml:"gpu"`
+	GRPCAddress    string       `yaml:"grpc_address"`
+	GRPCSocketMode SocketMode   `yaml:"grpc_socket_mode"`
+	HTTPAddress    string       `yaml:"http_address"`
+	StateDir       string       `yaml:"state_dir"`
+	Backend        BackendKind  `yaml:"backend"`
+	LogFormat      string       `yaml:"log_format"`
+	LogLevel       string       `yaml:"log_level"`
+	Insecure       bool         `yaml:"insecure"`
+	MaxCameras     int          `yaml:"max_cameras"`
+	GPU            GPU          `yaml:"gpu"`
+	SharedMemory   SharedMemory `yaml:"shared_memory"`
 }
 
 func (d workerDocument) worker() Worker { return Worker(d) }
@@ -72,6 +74,7 @@ func (w *Worker) EnsureDefaults() {
 	if w.MaxCameras == 0 {
 		w.MaxCameras = DefaultMaxCameras
 	}
+	w.SharedMemory.ensureDefaults()
 }
 
 // Validate reports everything that is wrong with w as a [*Problems]. Call
@@ -106,6 +109,7 @@ func (w Worker) Validate() error {
 		p.Add("worker.max_cameras", ReasonWorker, "is %d; use 1 to 65536, or 0 for the default of %d", w.MaxCameras, DefaultMaxCameras)
 	}
 	w.GPU.validate(p)
+	w.SharedMemory.validate(p)
 	return p.ErrorOrNil()
 }
 

@@ -14,14 +14,8 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/internal/shm"
-)
-
-// Bounds of [SharedMemory.Lease], and its default.
-const (
-	MinLease     = 10 * time.Millisecond
-	MaxLease     = 60 * time.Second
-	DefaultLease = 2 * time.Second
 )
 
 // slotAlign is what a slot's offset is a multiple of: a page, which is what devices and
@@ -34,7 +28,8 @@ type SharedMemory struct {
 	Folder *shm.Folder
 	// Reason says why it is not offered, for the client.
 	Reason string
-	// Lease is how long a client may read a batch, MinLease to MaxLease. 0 = DefaultLease.
+	// Lease is how long a client may read a batch, [config.MinLease] to [config.MaxLease].
+	// 0 = [config.DefaultLease].
 	Lease time.Duration
 	// Remote offers it also to clients that come neither over a unix socket nor from
 	// this machine's loopback addresses: they can share memory in another way, as
@@ -43,8 +38,8 @@ type SharedMemory struct {
 }
 
 func (m SharedMemory) validate() error {
-	if m.Lease != 0 && (m.Lease < MinLease || m.Lease > MaxLease) {
-		return fmt.Errorf("server: SharedMemory.Lease is %v, must be %v to %v", m.Lease, MinLease, MaxLease)
+	if m.Lease != 0 && (m.Lease < config.MinLease || m.Lease > config.MaxLease) {
+		return fmt.Errorf("server: SharedMemory.Lease is %v, must be %v to %v", m.Lease, config.MinLease, config.MaxLease)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/convert/hostconv"
 	"github.com/frameport/frameport/frame"
@@ -138,8 +139,8 @@ func (m *mapped) read() (*frameportv1.Batch, uint64) {
 }
 
 func TestSharedBatches(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a", "b", "c")
-	m := s.mapped(&frameportv1.StreamBatchesStart{Credits: proto.Int32(2), MaxWait: durationpb.New(MaxLease / 10)})
+	s := newSharing(t, folderOf(t), config.MaxLease, "a", "b", "c")
+	m := s.mapped(&frameportv1.StreamBatchesStart{Credits: proto.Int32(2), MaxWait: durationpb.New(config.MaxLease / 10)})
 	want := &frameportv1.SharedRegion{
 		Name: filepath.Base(m.region.GetKey()), Kind: frameportv1.RegionKind_REGION_KIND_SHARED_MEMORY, Key: m.region.GetKey(),
 		ByteSize: 2 * 4096, SlotCount: 2, SlotStride: 4096,
@@ -169,7 +170,7 @@ func TestSharedBatches(t *testing.T) {
 
 // Rows behind one that failed move up in the memory, too.
 func TestSharedBatchesLeaveOut(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a", "b", "c")
+	s := newSharing(t, folderOf(t), config.MaxLease, "a", "b", "c")
 	s.tensors.fail(2, errors.New("no such luck"))
 	s.publish("a")
 	s.publish("b")
@@ -184,7 +185,7 @@ func TestSharedBatchesLeaveOut(t *testing.T) {
 // What was lent is not written to, what was acked is; then the newest frame goes. Nobody
 // else waits meanwhile.
 func TestSharedBatchesWaitForAcks(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a")
+	s := newSharing(t, folderOf(t), config.MaxLease, "a")
 	m := s.mapped(&frameportv1.StreamBatchesStart{Credits: proto.Int32(2)})
 	other := s.one()
 	s.publish("a")
@@ -220,7 +221,7 @@ func TestSharedBatchesWaitForAcks(t *testing.T) {
 
 // A client that never acks waits for its leases to expire, each time, and that is counted.
 func TestSharedBatchesNeverAcked(t *testing.T) {
-	s := newSharing(t, folderOf(t), MinLease, "a")
+	s := newSharing(t, folderOf(t), config.MinLease, "a")
 	m := s.mapped(&frameportv1.StreamBatchesStart{})
 	s.publish("a")
 	b, last := m.read()
@@ -248,7 +249,7 @@ func TestSharedBatchesNeverAcked(t *testing.T) {
 }
 
 func TestSharedBatchesWrongAcks(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a")
+	s := newSharing(t, folderOf(t), config.MaxLease, "a")
 	s.publish("a")
 	for name, acks := range map[string][]uint64{"zero": {0}, "to come": {2}, "twice": {1, 1}} {
 		t.Run(name, func(t *testing.T) {
@@ -298,7 +299,7 @@ func (h *holding) Tensor(_ context.Context, _ *frame.Frame, _ convert.Tensor, ds
 
 // The file is gone when the stream is, its memory when nobody writes to it any more.
 func TestSharedBatchesEndWhileTheyAreMade(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a")
+	s := newSharing(t, folderOf(t), config.MaxLease, "a")
 	hold := &holding{make(chan struct{}), make(chan struct{}), make(chan error)}
 	s.server.cfg.Tensors = hold
 	ctx, cancel := context.WithCancel(t.Context())
@@ -350,7 +351,7 @@ func (s *shorten) Tensor(ctx context.Context, src *frame.Frame, t convert.Tensor
 // A file that is shortened or removed while C code writes tensors to it ends its stream,
 // with an error that says so, and nothing else. The client begins again.
 func TestSharedBatchesAreLost(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a", "b")
+	s := newSharing(t, folderOf(t), config.MaxLease, "a", "b")
 	tensors := &shorten{Converter: hostconv.New(hostconv.Config{})}
 	defer tensors.Close()
 	s.server.cfg.Tensors = tensors
@@ -404,7 +405,7 @@ func TestSharedBatchesAreLost(t *testing.T) {
 }
 
 func TestSharedMemoryIsRefused(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a")
+	s := newSharing(t, folderOf(t), config.MaxLease, "a")
 	wide := func(side, batch, credits int32) *frameportv1.StreamBatchesStart {
 		return &frameportv1.StreamBatchesStart{
 			Tensor: &frameportv1.TensorSpec{Width: side, Height: side}, MaxBatchSize: batch, Credits: proto.Int32(credits), Delivery: shared,
@@ -461,7 +462,7 @@ func TestSharedMemoryIsFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s := newSharing(t, filepath.Join(dir, "s"), MaxLease, "a")
+	s := newSharing(t, filepath.Join(dir, "s"), config.MaxLease, "a")
 	m := s.mapped(&frameportv1.StreamBatchesStart{})
 	_, err := s.batches(&frameportv1.StreamBatchesStart{Tensor: &frameportv1.TensorSpec{Width: 640, Height: 640}, MaxBatchSize: 1, MaxMessageBytes: 1 << 30, Delivery: shared}).Recv()
 	wantReason(t, err, codes.ResourceExhausted, apierr.OutOfSharedMemory)
@@ -473,7 +474,7 @@ func TestSharedMemoryIsFull(t *testing.T) {
 }
 
 func TestSharedMemoryIsForThisMachine(t *testing.T) {
-	s := newSharing(t, folderOf(t), MaxLease, "a")
+	s := newSharing(t, folderOf(t), config.MaxLease, "a")
 	m := SharedMemory{Folder: s.folder}
 	for _, c := range []struct {
 		addr  net.Addr

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
 )
 
@@ -70,7 +71,7 @@ func (c *Config) EnsureDefaults() {
 		c.Drain = DefaultDrain
 	}
 	if c.SharedMemory.Lease == 0 {
-		c.SharedMemory.Lease = DefaultLease
+		c.SharedMemory.Lease = config.DefaultLease
 	}
 	if c.SharedMemory.Reason == "" {
 		c.SharedMemory.Reason = "it was started without"

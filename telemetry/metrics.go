@@ -19,6 +19,7 @@ type Metrics struct {
 	framesSent   *prometheus.CounterVec
 	bytesSent    *prometheus.CounterVec
 	slow         *prometheus.CounterVec
+	leases       *prometheus.CounterVec
 	decode       prometheus.Histogram
 	encode       prometheus.Histogram
 	scrapeErrors *slog.Logger
@@ -42,6 +43,7 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 		framesSent: counter("frames_sent_total", "Frames handed to clients, by gRPC method or HTTP route.", "route"),
 		bytesSent:  counter("frame_bytes_sent_total", "Bytes of pictures handed to clients, by gRPC method or HTTP route.", "route"),
 		slow:       counter("slow_consumers_total", "Streams that were ended because their client did not read, by gRPC method or HTTP route.", "route"),
+		leases:     counter("leases_expired_total", "Leases of shared memory that a client did not ack in time, by gRPC method.", "route"),
 		decode: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "decode_duration_seconds", Help: "Time to decode one access unit.", Buckets: buckets,
 		}),
@@ -55,7 +57,7 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "backend": backend},
 	})
 	info.Set(1)
-	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.slow, m.decode, m.encode,
+	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.slow, m.leases, m.decode, m.encode,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -88,6 +90,9 @@ func (m *Metrics) FrameSent(route string, bytes int) {
 
 // SlowConsumer counts a stream that was ended because of its client.
 func (m *Metrics) SlowConsumer(route string) { m.slow.WithLabelValues(route).Inc() }
+
+// LeasesExpired counts leases of shared memory that a client did not ack in time.
+func (m *Metrics) LeasesExpired(route string, n int) { m.leases.WithLabelValues(route).Add(float64(n)) }
 
 // Decoded notes the time that decoding one access unit took.
 func (m *Metrics) Decoded(took time.Duration) { m.decode.Observe(took.Seconds()) }

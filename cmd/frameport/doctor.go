@@ -13,6 +13,7 @@ import (
 
 type doctorCmd struct {
 	gpuFlags
+	ShmDir  string `name:"shm-dir" env:"FRAMEPORT_SHM_DIR" help:"The folder for shared memory to try. Default: one in /dev/shm." placeholder:"DIR"`
 	Backend string `enum:"auto,cuda,cpu" default:"auto" help:"The backend to look at: auto, cuda or cpu."`
 }
 
@@ -49,6 +50,7 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 	for _, codec := range backend.Codecs() {
 		t.row("decodes", codec.String())
 	}
+	t.row("shared memory", sharedText(c.ShmDir))
 	t.row("open files", openFiles())
 	if err := t.flush(); err != nil {
 		return err

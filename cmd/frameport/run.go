@@ -95,12 +95,17 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered, Parallel: b.Parallel()})
 	defer closing("renderer", renderer.Close)
 
+	shared := openShared(s.SharedMemory, cfg.log)
+	if shared.Folder != nil {
+		defer closing("shared memory", shared.Folder.Close)
+		metrics.Gauge("shared_memory_bytes", "Memory that clients on this machine can map.", func() float64 { return float64(shared.Folder.Bytes()) })
+	}
 	servers, err := listen(ctx, s)
 	if err != nil {
 		return err
 	}
 	id := newInstance(started, b, s, account)
-	if err := servers.build(server.Manager(manager), renderer, metrics, id, cfg.log); err != nil {
+	if err := servers.build(server.Manager(manager), renderer, shared, metrics, id, cfg.log); err != nil {
 		return errors.Join(err, servers.close())
 	}
 	if cfg.ready != nil {
@@ -220,10 +225,10 @@ func (l *servers) close() error {
 	return err
 }
 
-func (l *servers) build(cameras server.Cameras, r *render.Renderer, m *telemetry.Metrics, id instance, log *slog.Logger) error {
+func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared server.SharedMemory, m *telemetry.Metrics, id instance, log *slog.Logger) error {
 	g, err := server.New(server.Config{
-		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, Worker: id.worker, Logger: log,
-		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer},
+		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, Worker: id.worker, Logger: log,
+		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer},
 	})
 	if err != nil {
 		return err

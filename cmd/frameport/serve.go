@@ -23,6 +23,7 @@ type serveCmd struct {
 	LogLevel       *string            `env:"FRAMEPORT_LOG_LEVEL" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default: info."`
 	Insecure       bool               `env:"FRAMEPORT_INSECURE" help:"Allow addresses that other machines can reach, without TLS and authentication."`
 	gpuFlags
+	shmFlags
 	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
 }
 
@@ -81,7 +82,8 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	if c.MaxCameras != nil {
 		w.MaxCameras = *c.MaxCameras
 	}
-	c.apply(&w.GPU)
+	c.gpuFlags.apply(&w.GPU)
+	c.shmFlags.apply(&w.SharedMemory)
 	w.Insecure = w.Insecure || c.Insecure
 	if w.LogFormat == "" && !telemetry.IsTerminal(os.Stderr) {
 		w.LogFormat = "json"

@@ -540,7 +540,9 @@ type StreamBatchesStart struct {
 	MaxWait *durationpb.Duration `protobuf:"bytes,5,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
 	// Where the tensor is put. Default INLINE.
 	Delivery Delivery `protobuf:"varint,6,opt,name=delivery,proto3,enum=frameport.v1.Delivery" json:"delivery,omitempty"`
-	// Credits granted to begin with, 0 to 64. Unset = 1.
+	// Credits granted to begin with, 0 to 64. Unset = 1. With another delivery than
+	// INLINE there are as many slots, 1 at least: a batch waits until one is neither on
+	// its way nor leased.
 	Credits *int32 `protobuf:"varint,7,opt,name=credits,proto3,oneof" json:"credits,omitempty"`
 	// Largest message that the client can receive, in bytes, 1 or more. 0 = 4 MiB.
 	MaxMessageBytes int32 `protobuf:"varint,8,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
@@ -730,7 +732,7 @@ type StreamBatchesRequest_Credits struct {
 
 type StreamBatchesRequest_Ack struct {
 	// Gives back the lease of a batch that was delivered by SHARED_MEMORY or
-	// CUDA_IPC.
+	// CUDA_IPC. It grants no credit.
 	Ack *LeaseAck `protobuf:"bytes,3,opt,name=ack,proto3,oneof"`
 }
 

@@ -163,8 +163,8 @@ func (x *ShareOpen) GetMaxFps() float64 {
 // LeaseAck gives a lease back: its slot may be written again.
 type LeaseAck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Lease, as it was given. One that isn't held is refused with UNKNOWN_LEASE; one
-	// that has expired is not an error.
+	// Lease, as it was given. One that isn't held is refused with UNKNOWN_LEASE, also
+	// one that was acked before; one that has expired is not an error.
 	LeaseId       uint64 `protobuf:"varint,1,opt,name=lease_id,json=leaseId,proto3" json:"lease_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -250,7 +250,9 @@ type SharedRegion struct {
 	Color *ColorSpec `protobuf:"bytes,16,opt,name=color,proto3" json:"color,omitempty"`
 	// Where a slot's generation lies, a little-endian 64-bit number counted from the
 	// beginning of the slot. It changes before the slot is written: a reader that
-	// finds FrameLease.generation there after reading has read an unbroken frame.
+	// finds FrameLease.generation there after reading has read an unbroken frame. 0 for
+	// batches, whose slots have none: what was read before SharedTensor.expire_time is
+	// unbroken.
 	GenerationOffset uint64 `protobuf:"varint,17,opt,name=generation_offset,json=generationOffset,proto3" json:"generation_offset,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

@@ -195,7 +195,8 @@ const (
 	Delivery_DELIVERY_UNSPECIFIED Delivery = 0
 	// In the message.
 	Delivery_DELIVERY_INLINE Delivery = 1
-	// In a shared-memory file on the worker's host.
+	// In a shared-memory file on the worker's host. For clients on unix sockets and
+	// loopback, unless the worker allows others.
 	Delivery_DELIVERY_SHARED_MEMORY Delivery = 2
 	// In GPU memory that another process on the same GPU can open.
 	Delivery_DELIVERY_CUDA_IPC Delivery = 3
@@ -557,13 +558,14 @@ type SharedTensor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the region; see SharedRegion.name.
 	Region string `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
-	// First byte of the tensor in the region.
+	// First byte of the tensor, counted as SharedRegion.offset is.
 	Offset uint64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
 	// Bytes of the tensor.
 	ByteSize uint64 `protobuf:"varint,3,opt,name=byte_size,json=byteSize,proto3" json:"byte_size,omitempty"`
 	// Lease to ack when the tensor has been read.
 	LeaseId uint64 `protobuf:"varint,4,opt,name=lease_id,json=leaseId,proto3" json:"lease_id,omitempty"`
-	// When the lease ends without an ack. Reading later may see another batch.
+	// When the lease ends without an ack, by the worker's clock. Reading later may see
+	// another batch.
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -119,9 +119,12 @@ class FrameServiceServicer(object):
         INVALID_DELIVERY, UNKNOWN_LEASE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE, at the start,
         when a full batch would be larger than the client or the worker allows;
         TOO_MANY_STREAMS, also at the start, when full batches of all open streams would
-        add up to more than the worker allows. INTERNAL: RENDER_FAILED when as many frames
+        add up to more than the worker allows; OUT_OF_SHARED_MEMORY when there is no room
+        for those of this one. FAILED_PRECONDITION: DELIVERY_UNAVAILABLE, the worker has no
+        shared memory, or not for this client. ABORTED: SHARED_MEMORY_LOST, somebody has
+        shortened or removed the file; begin again. INTERNAL: RENDER_FAILED when as many frames
         in a row as the stream has cameras could not be made into tensors.
-        UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, every delivery but INLINE for now.
+        UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, CUDA_IPC for now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
