@@ -182,6 +182,19 @@ func TestSharedBatchesLeaveOut(t *testing.T) {
 	}
 }
 
+// A batch that comes to nothing keeps no slot.
+func TestSharedBatchesOfNothing(t *testing.T) {
+	s := newSharing(t, folderOf(t), config.MaxLease, "a", "b")
+	s.tensors.fail(1, errors.New("no such luck"))
+	m := s.mapped(&frameportv1.StreamBatchesStart{MaxBatchSize: 1}) // with one slot
+	s.publish("a")
+	eventually(t, "the log to say what was left out", func() bool { return strings.Contains(s.logs.String(), "no such luck") })
+	s.publish("a")
+	if b, seq := m.read(); seq != 2 || b.GetShared().GetLeaseId() != 1 {
+		t.Errorf("frame %d, %v", seq, b.GetShared())
+	}
+}
+
 // What was lent is not written to, what was acked is; then the newest frame goes. Nobody
 // else waits meanwhile.
 func TestSharedBatchesWaitForAcks(t *testing.T) {

@@ -16,6 +16,10 @@ import (
 var program string
 
 func TestMain(m *testing.M) {
+	if of := os.Getenv(readerOf); of != "" {
+		fmt.Fprintln(os.Stderr, "reader:", readShared(of))
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "frameport-e2e-")
 	if err == nil {
 		program, err = build(dir)

@@ -95,9 +95,6 @@ const chunk = 16 << 20
 
 // newRegion makes the file at path, with all its space.
 func newRegion(name, path string, size int64) (_ *Region, err error) {
-	if err := allowed(size); err != nil {
-		return nil, err
-	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
@@ -130,23 +127,13 @@ func newRegion(name, path string, size int64) (_ *Region, err error) {
 	return &Region{name: name, path: path, file: file, bytes: bytes, guard: g}, nil
 }
 
-// allowed refuses what the process may not have: to try would be SIGXFSZ, and its end.
-func allowed(size int64) error {
-	var l unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &l); err != nil {
-		return fmt.Errorf("limit of file sizes: %w", err)
-	}
-	if uint64(size) > l.Cur {
-		return fmt.Errorf("%w: a file of %d bytes, and the limit of this process is %d; raise it with ulimit -f or LimitFSIZE=", ErrFull, size, l.Cur)
-	}
-	return nil
-}
-
 // allocation says what to do when space could not be taken.
 func allocation(err error, path string, size int64) error {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return fmt.Errorf("%w: %d bytes for %s: %w; make its file system larger (in a container with --shm-size), or choose another one with --shm-dir", ErrFull, size, path, err)
+	case errors.Is(err, unix.EFBIG): // Go ignores the signal that comes with it
+		return fmt.Errorf("%w: %d bytes for %s: %w, a limit of this process; raise it with ulimit -f or LimitFSIZE=", ErrFull, size, path, err)
 	case errors.Is(err, unix.ENOMEM):
 		return fmt.Errorf("%w: %d bytes for %s: %w", ErrFull, size, path, err)
 	case errors.Is(err, unix.EOPNOTSUPP):

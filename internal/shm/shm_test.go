@@ -157,7 +157,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// The limit of file sizes is asked before: to meet it ends a process of Go.
+// The limit of file sizes is an error, and not the end of the process.
 func TestFileSizeLimit(t *testing.T) {
 	f := open(t, filepath.Join(t.TempDir(), "s"))
 	var before unix.Rlimit
