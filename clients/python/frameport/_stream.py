@@ -7,10 +7,11 @@ from typing import Any, Callable, Generic, Iterator, Optional, TypeVar
 
 import grpc
 
-from . import _requests
+from . import _requests, batches, frame
 from ._proto.v1 import frame_service_pb2
+from .batches import Batch
 from .errors import ClientClosed, translate
-from .frame import Frame, Picture, from_message
+from .frame import Frame, Picture
 
 Item = TypeVar("Item", covariant=True)
 Self = TypeVar("Self", bound="Stream[Any]")
@@ -76,12 +77,49 @@ class Stream(Generic[Item]):
             self.close()
 
 
-class FrameStream(Stream[Frame[Picture]], Iterator[Frame[Picture]]):
-    """Frames of cameras, always the newest.
+class CreditStream(Stream[Item]):
+    """A stream on which an item comes only when it is asked for.
 
-    Asking for the next frame is what lets the worker send one, so none grows old in a
+    Asking for the next one is what lets the worker send it, so none grows old in a
     buffer while this program works on the one before.
     """
+
+    def __init__(
+        self,
+        call: Callable[[Iterator[Any]], Any],
+        start: Any,
+        credit: Callable[[], Any],
+        result: Callable[[Any], Item],
+        address: str,
+    ) -> None:
+        # gRPC takes requests from the queue on a thread of its own; None ends them.
+        requests: queue.SimpleQueue[Optional[Any]] = queue.SimpleQueue()
+        requests.put(start)
+        super().__init__(start=lambda: call(iter(requests.get, None)), result=result, address=address)
+        self._requests = requests
+        self._credit = credit
+        self._asked = False
+
+    def __next__(self) -> Item:
+        item = super().__next__()
+        self._asked = False
+        return item
+
+    def _ask(self) -> None:
+        if self._call is not None and not self._asked:  # the start holds the first credit
+            self._requests.put(self._credit())
+        # Stays set when an interrupt (Ctrl-C) comes before the item: a second credit
+        # would bring one that waits here and grows old.
+        self._asked = True
+        super()._ask()
+
+    def close(self) -> None:
+        super().close()
+        self._requests.put(None)
+
+
+class FrameStream(CreditStream[Frame[Picture]], Iterator[Frame[Picture]]):
+    """Frames of cameras, always the newest: each is sent when the loop asks for it."""
 
     def __init__(
         self,
@@ -89,30 +127,16 @@ class FrameStream(Stream[Frame[Picture]], Iterator[Frame[Picture]]):
         start: frame_service_pb2.WatchFramesRequest,
         address: str,
     ) -> None:
-        # gRPC takes requests from the queue on a thread of its own; None ends them.
-        requests: queue.SimpleQueue[Optional[Any]] = queue.SimpleQueue()
-        requests.put(start)
-        super().__init__(
-            start=lambda: watch(iter(requests.get, None)),
-            result=lambda response: from_message(response.frame),
-            address=address,
-        )
-        self._requests = requests
-        self._asked = False
+        super().__init__(watch, start, _requests.one_frame, lambda r: frame.from_message(r.frame), address)
 
-    def __next__(self) -> Frame[Picture]:
-        frame = super().__next__()
-        self._asked = False
-        return frame
 
-    def _ask(self) -> None:
-        if self._call is not None and not self._asked:  # the start holds the first credit
-            self._requests.put(_requests.one_credit())
-        # Stays set when an interrupt (Ctrl-C) comes before the frame: a second credit
-        # would bring a frame that waits here and grows old.
-        self._asked = True
-        super()._ask()
+class BatchStream(CreditStream[Batch], Iterator[Batch]):
+    """Batches of cameras' newest frames: each is made and sent when the loop asks for it."""
 
-    def close(self) -> None:
-        super().close()
-        self._requests.put(None)
+    def __init__(
+        self,
+        stream: Callable[[Iterator[Any]], Any],
+        start: frame_service_pb2.StreamBatchesRequest,
+        address: str,
+    ) -> None:
+        super().__init__(stream, start, _requests.one_batch, lambda r: batches.from_message(r.batch), address)
