@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	"github.com/frameport/frameport/api/apierr"
@@ -115,5 +117,54 @@ func TestClientBatchesEnd(t *testing.T) {
 	wantReason(t, err, codes.Unavailable, apierr.ShuttingDown)
 	if err := h.stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// sentMessages counts what a client sends on its streams.
+type sentMessages struct {
+	grpc.ClientStream
+	count *atomic.Int32
+}
+
+func (s sentMessages) SendMsg(m any) error {
+	s.count.Add(1)
+	return s.ClientStream.SendMsg(m)
+}
+
+// While a loop's body works, its client has sent as many messages as it has had answers,
+// the start among them: no credit is under way.
+func TestClientAsksWhenTheBodyIsDone(t *testing.T) {
+	h, cameras, _ := newBatchHarness(t, "a")
+	var count atomic.Int32
+	c, err := client.Dial(h.address, grpc.WithStreamInterceptor(func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		s, err := streamer(ctx, desc, cc, method, opts...)
+		return sentMessages{s, &count}, err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	cameras.camera("a").publish(frame.Drops{})
+	turns := int32(0)
+	body := func(err error) (more bool) {
+		if turns++; err != nil || count.Load() != turns {
+			t.Errorf("turn %d: %d messages sent, %v", turns, count.Load(), err)
+		}
+		cameras.camera("a").publish(frame.Drops{})
+		return turns < 3
+	}
+	for _, err := range c.Batches(t.Context(), client.BatchOptions{Tensor: bytes4x4}) {
+		if !body(err) {
+			break
+		}
+	}
+	turns = 0
+	count.Store(0)
+	for _, err := range c.Watch(t.Context(), client.WatchOptions{}) {
+		if !body(err) {
+			break
+		}
 	}
 }
