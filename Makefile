@@ -30,7 +30,7 @@ help: ## List the targets
 
 ## Set-up ---------------------------------------------------------------------
 
-.PHONY: deps deps-test deps-peers
+.PHONY: deps deps-test deps-bench deps-peers
 deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec headers
 	@deps/apt.sh build
 	@deps/ffmpeg.sh
@@ -39,6 +39,9 @@ deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec he
 
 deps-test: deps
 	@deps/apt.sh test
+
+deps-bench: deps-test
+	@deps/apt.sh bench
 
 deps-peers: deps-test
 	@deps/apt.sh peers
@@ -107,7 +110,7 @@ fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 	@$(ENV) tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go to the program
+bench: build deps-bench ## Measure Frameport beside its references; BENCH_ARGS go to the program
 	@$(ENV) go run ./bench $(BENCH_ARGS)
 
 # The driver that tests use on machines without a GPU (gpu/gpusim/README.md).
