@@ -79,6 +79,7 @@ func (l *lab) batchesAtFullRate(ctx context.Context, w *worker, f *farm, ids []s
 		return err
 	}
 	begin := time.Now()
+	profiled := l.profile(ctx, "batches_"+typeName(dtype), w.pid())
 	s, err := l.metered(w, f, func() (err error) {
 		got, err = w.batches(ctx, ids, load.tensor(dtype), l.window, 0)
 		return err
@@ -91,6 +92,7 @@ func (l *lab) batchesAtFullRate(ctx context.Context, w *worker, f *farm, ids []s
 		return err
 	}
 	took := time.Since(begin).Seconds()
+	profiled()
 	var newest, all []float64
 	entries, bytes := 0, 0
 	for _, a := range got {
