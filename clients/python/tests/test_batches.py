@@ -109,6 +109,17 @@ class Requests(unittest.TestCase):
         plain = wanted(64, 48)
         self.assertFalse(plain.HasField("scale") or plain.HasField("pad_value") or plain.mean or plain.std)
 
+    def test_words_that_are_none(self):
+        for field, text in (
+            ("fit", "is 'contain'; give one of cover, stretch, letterbox"),
+            ("dtype", "is 'float64'; give one of uint8, float16, float32"),
+            ("layout", "is 'chw'; give one of nchw, nhwc"),
+            ("channel_order", "is 'grb'; give one of rgb, bgr"),
+        ):
+            with self.assertRaises(frameport.InvalidRequest) as caught:
+                wanted(64, 48, **{field: text.split("'")[1]})
+            self.assertEqual(caught.exception.field_violations, (frameport.FieldViolation(field, text),))
+
     def test_as_many_as_fit(self):
         for dtype, limit, size in (
             ("float32", 64 << 20, 8),

@@ -82,7 +82,10 @@ class Motion(unittest.TestCase):
             else:
                 self.fail(f"it ended, having seen {seen}")
             program.send_signal(signal.SIGINT)
-            program.communicate(timeout=harness.PATIENCE)
+            try:
+                program.communicate(timeout=harness.PATIENCE)
+            finally:
+                program.kill()
             self.assertEqual(program.returncode, 0)
 
     def test_it_ends_after_so_many_batches(self):
@@ -121,6 +124,40 @@ class Viewer(unittest.TestCase):
         self.assertEqual(picture.shape, (360, 1280, 3))
         for half in np.hsplit(picture, 2):
             self.assertGreater(half.std(), 10, "a picture is blank")
+
+    def view(self, waited):
+        """Runs the viewer with an OpenCV of answers, as if there were a display. waited: what
+        waitKey returns, or the error of imshow. Returns the calls of it."""
+
+        class Error(Exception):
+            pass
+
+        cv2 = mock.MagicMock(error=Error, **{"waitKey.side_effect": waited, "imwrite.return_value": True})
+        if waited is Error.__name__:
+            cv2.imshow.side_effect = Error
+        viewer = load("viewer")
+        with mock.patch.dict(sys.modules, cv2=cv2), mock.patch.dict(os.environ, environment(DISPLAY=":0")), \
+                mock.patch.object(sys, "argv", ["viewer", "street", "--frames=5"]), contextlib.redirect_stdout(io.StringIO()):
+            viewer.main()
+        return cv2
+
+    def test_with_a_display_it_shows_windows_until_q(self):
+        cv2 = self.view([255, 255, ord("q")])
+        self.assertEqual((cv2.imshow.call_count, cv2.imwrite.call_count), (3, 0))
+        self.assertEqual(cv2.imshow.call_args[0][1].shape, (360, 640, 3))
+        cv2.destroyAllWindows.assert_called_once_with()
+        self.assertEqual(self.view([255] * 5).imshow.call_count, 5)
+
+    def test_an_opencv_without_windows_writes_a_picture(self):
+        cv2 = self.view("Error")
+        self.assertEqual((cv2.imshow.call_count, cv2.putText.call_count, cv2.imwrite.call_count), (1, 10, 1))
+
+    @unittest.skipIf(sys.platform in ("darwin", "win32"), "there is always a display")
+    def test_displays(self):
+        viewer = load("viewer")
+        for variables, has in (({}, False), ({"DISPLAY": ":0"}, True), ({"WAYLAND_DISPLAY": "wayland-0"}, True)):
+            with mock.patch.dict(os.environ, variables, clear=True):
+                self.assertEqual(viewer.has_display(), has, variables)
 
     def test_without_opencv_it_says_what_to_do(self):
         self.assertIn("pip install opencv-python", without("cv2", "viewer"))
