@@ -62,7 +62,7 @@ demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECON
 
 .PHONY: test
 test: deps-test gpusim ## Run the tests
-	@$(ENV) go test -timeout 5m $(TESTFLAGS) ./...
+	@$(ENV) go test -timeout 15m $(TESTFLAGS) ./...
 	@$(MAKE) test-python
 
 .PHONY: test-python
@@ -76,7 +76,7 @@ test-python: build deps-test ## Run the Python client's tests with Debian's libr
 RACE_PACKAGES ?= $$(go list ./... | grep -v -e /internal/e2e -e /cmd/)
 .PHONY: test-race
 test-race: deps-test gpusim ## Run the tests under the race detector
-	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) $(RACE_PACKAGES)
+	@$(ENV) go test -race -timeout 15m $(TESTFLAGS) $(RACE_PACKAGES)
 
 # The C code under AddressSanitizer with its leak check, and UndefinedBehaviorSanitizer:
 # that of the packages below and of the simulated driver they run on. Go's -asan also
