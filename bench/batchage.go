@@ -36,16 +36,17 @@ func (l *lab) batchAge(ctx context.Context, load batchLoad, window time.Duration
 			if err != nil {
 				return err
 			}
-			var ages, making []float64
+			var ages, making, way []float64
 			for _, a := range got {
 				ages = append(ages, a.ages()...)
 				making = append(making, a.sent.Sub(a.asked).Seconds()*1000)
+				way = append(way, a.at.Sub(a.sent).Seconds()*1000)
 			}
 			l.report(row{
 				Name:  fmt.Sprintf("StreamBatches, %s, %d of %d cameras, age since received, mean", typeName(dtype), len(cameras), load.count),
 				Value: mean(ages), Unit: "ms", Limit: targetAge,
-				Detail: fmt.Sprintf("%v fps cameras, reader takes %v, one credit; %s MB a batch, made in %s ms (p50); %s",
-					load.fps, load.work, number(float64(got[0].bytes)/1e6), number(median(making)), spread(ages)),
+				Detail: fmt.Sprintf("%v fps cameras, reader takes %v, one credit; %s MB a batch; credit granted to handed to gRPC %s ms, from there to the reader %s ms (p50); %s",
+					load.fps, load.work, number(float64(got[0].bytes)/1e6), number(median(making)), number(median(way)), spread(ages)),
 			})
 		}
 	}
