@@ -30,7 +30,7 @@ help: ## List the targets
 
 ## Set-up ---------------------------------------------------------------------
 
-.PHONY: deps deps-test deps-peers
+.PHONY: deps deps-test deps-bench deps-peers
 deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec headers
 	@deps/apt.sh build
 	@deps/ffmpeg.sh
@@ -39,6 +39,9 @@ deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec he
 
 deps-test: deps
 	@deps/apt.sh test
+
+deps-bench: deps-test
+	@deps/apt.sh bench
 
 deps-peers: deps-test
 	@deps/apt.sh peers
@@ -59,7 +62,7 @@ demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECON
 
 .PHONY: test
 test: deps-test gpusim ## Run the tests
-	@$(ENV) go test -timeout 5m $(TESTFLAGS) ./...
+	@$(ENV) go test -timeout 15m $(TESTFLAGS) ./...
 	@$(MAKE) test-python
 
 .PHONY: test-python
@@ -73,7 +76,7 @@ test-python: build deps-test ## Run the Python client's tests with Debian's libr
 RACE_PACKAGES ?= $$(go list ./... | grep -v -e /internal/e2e -e /cmd/)
 .PHONY: test-race
 test-race: deps-test gpusim ## Run the tests under the race detector
-	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) $(RACE_PACKAGES)
+	@$(ENV) go test -race -timeout 15m $(TESTFLAGS) $(RACE_PACKAGES)
 
 # The C code under AddressSanitizer with its leak check, and UndefinedBehaviorSanitizer:
 # that of the packages below and of the simulated driver they run on. Go's -asan also
@@ -107,7 +110,7 @@ fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 	@$(ENV) tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go to the program
+bench: build deps-bench ## Measure Frameport beside its references; BENCH_ARGS go to the program
 	@$(ENV) go run ./bench $(BENCH_ARGS)
 
 # The driver that tests use on machines without a GPU (gpu/gpusim/README.md).

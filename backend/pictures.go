@@ -80,6 +80,7 @@ func (e *encoder) Encode(ctx context.Context, img *frame.Frame, opts jpeg.Option
 		if !errors.Is(err, gpu.ErrOutOfMemory) && !errors.Is(err, gpu.ErrUnsupported) {
 			return out, err
 		}
+		s.leftOver.Add(1)
 	}
 	host, err := s.converter.Download(ctx, img)
 	if err != nil {

@@ -17,6 +17,7 @@ if ! have apt-get || ! have dpkg-query; then
 		case $group in
 		build) tools="gcc make pkg-config xz" && [ "$(ffmpeg_mode)" = system ] || tools="$tools nasm" ;;
 		test) tools="ffmpeg g++ python3" ;;
+		bench) tools=python3 ;;
 		stubs) tools="protoc grpc_python_plugin" ;;
 		generate) tools=clang ;;
 		peers) tools=gst-inspect-1.0 ;;

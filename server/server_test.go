@@ -72,7 +72,7 @@ func TestWorker(t *testing.T) {
 	cameras.change("b", func(s *camera.Snapshot) { s.State = camera.StateFailed })
 	h := newHarness(t, cameras, newFakeRenderer(10), func(c *Config) {
 		c.Worker = func() *frameportv1.Worker {
-			return &frameportv1.Worker{Version: "test", StartTime: timestamppb.New(time.Now().Add(-time.Hour))}
+			return &frameportv1.Worker{Version: "test"}
 		}
 	})
 	r, err := h.worker.GetWorker(t.Context(), &frameportv1.GetWorkerRequest{})
@@ -81,8 +81,7 @@ func TestWorker(t *testing.T) {
 	}
 	w := r.GetWorker()
 	if w.GetVersion() != "test" || w.GetCameras().GetTotal() != 3 || w.GetCameras().GetRunning() != 1 || w.GetCameras().GetFailed() != 1 ||
-		w.GetCameras().GetConnecting() != 1 || w.GetLimits().GetMaxResponseBytes() != MaxResponseBytes || w.GetSnapshotTime() == nil ||
-		w.GetUptime().AsDuration() < time.Hour {
+		w.GetCameras().GetConnecting() != 1 || w.GetLimits().GetMaxResponseBytes() != MaxResponseBytes || w.GetSnapshotTime() == nil {
 		t.Errorf("worker %v", w)
 	}
 	stream, err := h.worker.WatchWorker(t.Context(), &frameportv1.WatchWorkerRequest{Interval: durationOf(100 * time.Millisecond)})

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/frameport/frameport/api/apierr"
@@ -79,8 +78,5 @@ func (s *Server) worker(ctx context.Context) *frameportv1.Worker {
 		mapping.Count(w.Cameras, c.State)
 	}
 	w.SnapshotTime = timestamppb.Now()
-	if w.StartTime != nil {
-		w.Uptime = durationpb.New(w.SnapshotTime.AsTime().Sub(w.StartTime.AsTime()))
-	}
 	return w
 }

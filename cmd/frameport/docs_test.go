@@ -406,6 +406,9 @@ func TestGoExamplesRun(t *testing.T) {
 	if out, err := example("watch", "-frames", "3", "street"); err != nil || strings.Count(out, "street 1/") != 3 {
 		t.Errorf("watch: %v, %q", err, out)
 	}
+	if out, err := example("batches", "-batches", "3", "street"); err != nil || strings.Count(out, ": street 1/") != 3 || !strings.Contains(out, " of 1280x720") {
+		t.Errorf("batches: %v, %q", err, out)
+	}
 	if out, err := example("status"); err != nil || strings.Count(out, "CAMERA_STATE_") != len(declared) {
 		t.Errorf("status: %v, %q", err, out)
 	}

@@ -142,7 +142,7 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if err != nil {
 		return err
 	}
-	d.headers = d.headers && out.decoded == 0
+	d.headers = d.headers && (out.decoded == 0 || out.mismatch)
 	if failed == nil && out.decoded == 0 && !leading(d.cfg.Format.Codec, au.Data) {
 		failed = fmt.Errorf("%w: it holds no picture that can be decoded", decoder.ErrCorrupt)
 	}
@@ -190,18 +190,21 @@ func (d *Decoder) parse(ctx context.Context, data []byte, token int64) (out outc
 	if err != nil {
 		return outcome{}, nil, err
 	}
-	code := d.native.parse(data, token)
+	code := d.native.parse(data, d.secondField(data), token)
 	release()
 	out = d.native.outcome()
 	d.noteDamage()
+	// What the parser returns is often the consequence of what a callback did.
 	switch {
-	case code != 0:
-		failed = d.checkUnit("cuvidParseVideoData", code)
 	case out.code != 0:
 		failed = d.checkUnit(out.op, out.code)
 	case out.mismatch:
-		d.stale = true
 		failed = fmt.Errorf("%w: the stream is not what its parameter sets said", decoder.ErrCorrupt)
+	case code != 0:
+		failed = d.checkUnit("cuvidParseVideoData", code)
+	}
+	if out.mismatch {
+		d.stale, d.headers = true, true
 	}
 	return out, failed, nil
 }

@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple, Union
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT = 10.0
-DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
+DEFAULT_MAX_MESSAGE_BYTES = 64 << 20
 """What a worker sends at most."""
 
 Options = List[Tuple[str, Union[str, int]]]
