@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import _enums, _times, batches, settings
-from ._proto.v1 import camera_service_pb2, frame_service_pb2, media_pb2, output_pb2, tensor_pb2, worker_service_pb2
+from ._proto.v1 import camera_service_pb2, frame_service_pb2, media_pb2, output_pb2, share_pb2, tensor_pb2, worker_service_pb2
 from .clock import Probe
 from .frame import FORMATS, Frame
 from .settings import CameraSettings
@@ -90,10 +90,14 @@ def stream_batches(
     max_batch_size: Optional[int],
     max_wait: Optional[float],
     max_message_bytes: int,
+    delivery: str = "inline",
 ) -> frame_service_pb2.StreamBatchesRequest:
     """Makes the first message of a stream of batches: it grants the first credit."""
+    place = _enums.value(tensor_pb2.Delivery, delivery, "delivery", "INVALID_DELIVERY", besides=("cuda_ipc",))
     if max_batch_size is None:
-        max_batch_size = batches.default_size(spec, max_message_bytes)
+        max_batch_size = 0
+        if place == tensor_pb2.DELIVERY_INLINE:
+            max_batch_size = batches.default_size(spec, max_message_bytes)
     elif max_batch_size == 0:  # the contract's word for its default, and here a mistake
         raise _enums.wrong("max_batch_size", "is 0; give 1 to 256, or leave it out", "INVALID_BATCH")
     start = frame_service_pb2.StreamBatchesStart(
@@ -101,7 +105,7 @@ def stream_batches(
         label_selector=selector(labels),
         tensor=spec,
         max_batch_size=max_batch_size,
-        delivery=tensor_pb2.DELIVERY_INLINE,
+        delivery=place,
         credits=1,
         max_message_bytes=max_message_bytes,
     )
@@ -113,6 +117,11 @@ def stream_batches(
 def one_batch() -> frame_service_pb2.StreamBatchesRequest:
     """Makes the message that asks for the next batch."""
     return frame_service_pb2.StreamBatchesRequest(credits=1)
+
+
+def give_back(lease: int) -> frame_service_pb2.StreamBatchesRequest:
+    """Makes the message that gives back a batch in shared memory."""
+    return frame_service_pb2.StreamBatchesRequest(ack=share_pb2.LeaseAck(lease_id=lease))
 
 
 def names(cameras: Cameras) -> List[str]:

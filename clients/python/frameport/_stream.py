@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Callable, Generic, Iterator, Optional, TypeVar
+from typing import Any, Callable, Generic, Iterable, Iterator, Optional, TypeVar, cast
 
 import grpc
 
-from . import _requests, batches, frame
+from . import _requests, _shared, frame
 from ._proto.v1 import frame_service_pb2
 from .batches import Batch
-from .errors import ClientClosed, translate
+from .errors import ClientClosed, NotPossible, translate
 from .frame import Frame, Picture
 
 Item = TypeVar("Item", covariant=True)
@@ -121,7 +121,7 @@ class CreditStream(Stream[Item]):
         self,
         call: Callable[[Iterator[Any]], Any],
         start: Any,
-        credit: Callable[[], Any],
+        credit: Callable[[], Iterable[Any]],
         result: Callable[[Any], Item],
         address: str,
     ) -> None:
@@ -134,7 +134,8 @@ class CreditStream(Stream[Item]):
 
     def _ask(self) -> None:
         if self._call is not None:  # the start holds the first credit
-            self._requests.put(self._credit())
+            for request in self._credit():
+                self._requests.put(request)
         super()._ask()
 
     def close(self) -> None:
@@ -151,7 +152,7 @@ class FrameStream(CreditStream[Frame[Picture]], Iterator[Frame[Picture]]):
         start: frame_service_pb2.WatchFramesRequest,
         address: str,
     ) -> None:
-        super().__init__(watch, start, _requests.one_frame, lambda r: frame.from_message(r.frame), address)
+        super().__init__(watch, start, lambda: [_requests.one_frame()], lambda r: frame.from_message(r.frame), address)
 
 
 class BatchStream(CreditStream[Batch], Iterator[Batch]):
@@ -163,4 +164,17 @@ class BatchStream(CreditStream[Batch], Iterator[Batch]):
         start: frame_service_pb2.StreamBatchesRequest,
         address: str,
     ) -> None:
-        super().__init__(stream, start, _requests.one_batch, lambda r: batches.from_message(r.batch), address)
+        reader = _shared.Reader()
+        # What take returns for a region is None, and does not leave __next__.
+        take = cast("Callable[[Any], Batch]", reader.take)
+        super().__init__(stream, start, reader.requests, take, address)
+
+    def __next__(self) -> Batch:
+        batch: Optional[Batch] = None
+        while batch is None:
+            try:
+                batch = super().__next__()
+            except NotPossible:  # no memory: nobody will read on
+                self.close()
+                raise
+        return batch

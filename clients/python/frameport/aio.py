@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Generic, Iterable, List, Optional, TypeVar, Union, cast, overload
 
 import grpc
 import grpc.aio
 
-from . import _channel, _requests, batches, camera, frame, worker
+from . import _channel, _requests, _shared, batches, camera, frame, worker
 from ._proto.v1 import (
     camera_service_pb2,
     camera_service_pb2_grpc,
@@ -28,7 +28,7 @@ from ._requests import Cameras, Crop, Labels, Position
 from .batches import Batch
 from .camera import Camera, CameraEvent
 from .clock import Clock, estimate
-from .errors import ClientClosed, translate
+from .errors import ClientClosed, NotPossible, translate
 from .frame import Frame, Picture
 from .worker import Worker
 
@@ -129,7 +129,7 @@ class CreditStream(Stream[Item]):
         self,
         call: Callable[[], Any],
         start: Any,
-        credit: Callable[[], Any],
+        credit: Callable[[], Iterable[Any]],
         result: Callable[[Any], Item],
         address: str,
     ) -> None:
@@ -138,8 +138,12 @@ class CreditStream(Stream[Item]):
         self._credit = credit
 
     async def _ask(self) -> None:
-        await self._call.write(self._request)  # the start holds the first credit
-        self._request = self._credit()
+        if self._request is not None:  # the start holds the first credit
+            await self._call.write(self._request)
+            self._request = None
+            return
+        for request in self._credit():
+            await self._call.write(request)
 
 
 class FrameStream(CreditStream[Frame[Picture]]):
@@ -148,7 +152,7 @@ class FrameStream(CreditStream[Frame[Picture]]):
     def __init__(
         self, watch: Callable[[], Any], start: frame_service_pb2.WatchFramesRequest, address: str
     ) -> None:
-        super().__init__(watch, start, _requests.one_frame, lambda r: frame.from_message(r.frame), address)
+        super().__init__(watch, start, lambda: [_requests.one_frame()], lambda r: frame.from_message(r.frame), address)
 
 
 class BatchStream(CreditStream[Batch]):
@@ -157,7 +161,20 @@ class BatchStream(CreditStream[Batch]):
     def __init__(
         self, stream: Callable[[], Any], start: frame_service_pb2.StreamBatchesRequest, address: str
     ) -> None:
-        super().__init__(stream, start, _requests.one_batch, lambda r: batches.from_message(r.batch), address)
+        reader = _shared.Reader()
+        # What take returns for a region is None, and does not leave __anext__.
+        take = cast("Callable[[Any], Batch]", reader.take)
+        super().__init__(stream, start, reader.requests, take, address)
+
+    async def __anext__(self) -> Batch:
+        batch: Optional[Batch] = None
+        while batch is None:
+            try:
+                batch = await super().__anext__()
+            except NotPossible:  # no memory: nobody will read on
+                self._end()
+                raise
+        return batch
 
 
 class Client:
@@ -312,10 +329,11 @@ class Client:
         pad_value: Optional[float] = None,
         max_batch_size: Optional[int] = None,
         max_wait: Optional[float] = None,
+        delivery: str = "inline",
     ) -> BatchStream:
         """Makes tensors of cameras' newest frames; see :meth:`frameport.Client.batches`."""
         spec = batches.spec(width, height, dtype, layout, fit, channel_order, scale, mean, std, pad_value)
-        start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes)
+        start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes, delivery)
         return BatchStream(self._frames.StreamBatches, start, self.address)
 
     async def cameras(self, labels: Labels = None) -> List[Camera]:

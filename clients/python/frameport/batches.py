@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Tuple, Union
 
@@ -108,12 +109,16 @@ class Batch:
     """The frames, at most one per camera: ``tensor[i]`` belongs to ``entries[i]``."""
     tensor: NDArray[Any]
     """Shape (N, 3, height, width) for "nchw", (N, height, width, 3) for "nhwc"; N is
-    the number of entries. A contiguous view of the received message, made without a copy
-    and read-only: ``tensor.copy()`` can be written to."""
+    the number of entries. A contiguous view of the received message, or of shared
+    memory, made without a copy and read-only: ``tensor.copy()`` can be written to."""
     layout: str
     """"nchw" or "nhwc"."""
     sent_time_ns: int
     """When the worker sent the batch, by the worker's clock, in nanoseconds since 1970."""
+    expire_time_ns: Optional[int] = None
+    """Until when the tensor is what it is, by the worker's clock, which is this machine's:
+    with delivery "shared_memory" the next batch may take its place then, or as soon as the
+    next one is asked for. None = for ever."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -172,17 +177,22 @@ def default_size(tensor: tensor_pb2.TensorSpec, max_message_bytes: int) -> int:
     return max(1, min(_DEFAULT_SIZE, limit // max(each, 1)))
 
 
-def from_message(m: tensor_pb2.Batch) -> Batch:
-    """Makes a batch of the message."""
+def from_message(m: tensor_pb2.Batch, memory: Optional[mmap.mmap] = None) -> Batch:
+    """Makes a batch of the message; memory is the stream's, when it is shared."""
     sent = m.sent_time.ToNanoseconds()
-    # m.data once: every access makes a copy.
-    tensor: NDArray[Any] = np.ndarray(tuple(m.shape), _DTYPES[m.dtype], m.data)
+    tensor: NDArray[Any]
+    if memory is None:
+        # m.data once: every access makes a copy.
+        tensor = np.ndarray(tuple(m.shape), _DTYPES[m.dtype], m.data)
+    else:
+        tensor = np.ndarray(tuple(m.shape), _DTYPES[m.dtype], memory, m.shared.offset)
     return Batch(
         number=m.batch_number,
         entries=tuple(_entry(e, sent) for e in m.entries),
         tensor=tensor,
         layout=_enums.word(tensor_pb2.TensorLayout, m.layout),
         sent_time_ns=sent,
+        expire_time_ns=None if memory is None else m.shared.expire_time.ToNanoseconds(),
     )
 
 

@@ -243,6 +243,7 @@ class Client:
         pad_value: Optional[float] = None,
         max_batch_size: Optional[int] = None,
         max_wait: Optional[float] = None,
+        delivery: str = "inline",
     ) -> BatchStream:
         """Makes tensors of cameras' newest frames, for a model: every step of the loop gets a
         :class:`frameport.Batch` with at most one frame of each camera.
@@ -272,14 +273,21 @@ class Client:
                 into a message.
             max_wait: Seconds that a batch which is not full waits for more cameras, counted
                 from its first frame, 0 to 10. Default 0.005.
+            delivery: "inline", or "shared_memory" when this program runs on the worker's
+                machine as the worker's user: tensors then lie where the worker wrote them.
+                They are valid until the next step of the loop, and until
+                ``batch.expire_time_ns``, 2 s after the batch was sent.
 
         Raises, here or at the first step or a later one:
             FrameTooLarge: A full batch does not fit into a message: 64 MiB, or less when
-                the client was made with a smaller ``max_message_bytes``.
+                the client was made with a smaller ``max_message_bytes``; in shared memory,
+                half of the worker's limit.
+            NotPossible: There is no shared memory between this program and the worker.
+            LimitReached: The worker has no room for more of it.
             CameraNotFound, CameraRemoved, ConnectionFailed, InvalidRequest: As :meth:`watch`.
         """
         spec = batches.spec(width, height, dtype, layout, fit, channel_order, scale, mean, std, pad_value)
-        start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes)
+        start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes, delivery)
         return BatchStream(self._frames.StreamBatches, start, self.address)
 
     # Cameras

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import unittest
+from unittest import mock
 
 import harness
 import numpy as np
@@ -129,6 +130,20 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             break
         del stream
         await until(gone, "the end of the stream")
+
+    async def test_batches_in_shared_memory(self):
+        form = {"width": 32, "height": 32, "delivery": "shared_memory"}
+        async with self.client.batches("street", **form) as batches:
+            first = await batches.__anext__()
+            for _ in range(3):
+                batch = await batches.__anext__()
+                self.assertGreater(batch.entries[0].position, first.entries[0].position)
+            self.assertTrue(np.shares_memory(first.tensor, batch.tensor), "one slot is enough")
+        with mock.patch("builtins.open", side_effect=PermissionError(13, "not yours")):
+            stream = self.client.batches("street", **form)
+            with self.assertRaises(frameport.NotPossible):
+                await stream.__anext__()
+        self.assertEqual([b async for b in stream], [], "the stream is closed")
 
     async def test_batches(self):
         async def newest():

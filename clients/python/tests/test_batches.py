@@ -3,10 +3,12 @@
 import gc
 import pickle
 import queue
+import tempfile
 import threading
 import unittest
 from datetime import datetime, timezone
 from itertools import islice
+from unittest import mock
 
 import harness
 import numpy as np
@@ -14,7 +16,8 @@ from harness import added, until
 
 import frameport
 from frameport import Client, _requests
-from frameport._proto.v1 import media_pb2, tensor_pb2
+from frameport._proto.v1 import frame_service_pb2, media_pb2, share_pb2, tensor_pb2
+from frameport._shared import Reader
 from frameport.batches import default_size, from_message, spec
 
 DEFAULTS = {
@@ -138,6 +141,24 @@ class Requests(unittest.TestCase):
         self.assertEqual((start.credits, start.max_batch_size, start.max_message_bytes), (1, 6, 32 << 20))
         self.assertEqual(start.max_wait.ToMilliseconds(), 250)
         self.assertFalse(_requests.stream_batches(None, None, wanted(1, 1), 1, None, 1).start.HasField("max_wait"))
+
+
+    def test_what_is_in_shared_memory_is_given_back_once(self):
+        reader = Reader()
+        self.assertEqual(reader.requests(), [], "the start has a credit")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"0123" + bytes(range(12)))
+            file.flush()
+            region = share_pb2.SharedRegion(key=file.name, offset=4, byte_size=12)
+            self.assertIsNone(reader.take(frame_service_pb2.StreamBatchesResponse(region=region)))
+        self.assertEqual(reader.requests(), [], "a region takes no credit")
+        batch = tensor_pb2.Batch(dtype=tensor_pb2.TENSOR_DTYPE_UINT8, layout=tensor_pb2.TENSOR_LAYOUT_NCHW, shape=[1, 3, 2, 2])
+        batch.shared.offset, batch.shared.byte_size, batch.shared.lease_id = 4, 12, 7
+        taken = reader.take(frame_service_pb2.StreamBatchesResponse(batch=batch))
+        self.assertEqual(taken.tensor.tobytes(), bytes(range(12)))
+        ack, credit = reader.requests()
+        self.assertEqual((ack.ack.lease_id, credit.credits), (7, 1))
+        self.assertEqual(reader.requests(), [])
 
 
 class WithWorker(unittest.TestCase):
@@ -318,6 +339,55 @@ class WithWorker(unittest.TestCase):
         gc.collect()
         until(lambda: self.readers("left-batches") == 0, "the end of the stream")
         until(lambda: threading.active_count() <= threads, "the end of gRPC's thread for requests")
+
+    def test_shared_memory(self):
+        with self.client.batches("street", width=64, height=64, delivery="shared_memory") as batches:
+            first = next(batches)
+            seen = first.tensor.copy()
+            self.assertEqual((first.tensor.shape, first.tensor.flags.writeable), ((1, 3, 64, 64), False))
+            self.assertGreater(first.expire_time_ns, first.sent_time_ns)
+            self.assertGreater(seen.max(), seen.min(), "there is no picture")
+            until(lambda: self.newest("street") > first.entries[0].position, "another frame")
+            np.testing.assert_array_equal(first.tensor, seen, "it was written to before it was given back")
+            entries = [first.entries[0], *(next(batches).entries[0] for _ in range(5))]
+            again = next(batches)
+            self.assertTrue(np.shares_memory(first.tensor, again.tensor), "one slot is enough")
+        positions = [e.position for e in entries]
+        self.assertEqual(positions, sorted(set(positions)))
+        self.assertEqual(again.tensor.shape, (1, 3, 64, 64), "the memory stays while an array refers to it")
+        self.assertIsInstance(float(again.tensor.sum()), float)
+        # Larger than any message, and the same picture as in one.
+        with self.client.batches("street", width=2400, height=2400, max_batch_size=1, delivery="shared_memory") as large:
+            self.assertEqual(next(large).tensor.nbytes, 69_120_000)
+
+    def test_both_deliveries_show_the_same_picture(self):
+        self.add("still-shared", harness.url("street"), decode="keyframes", max_fps=0.1)
+
+        def attempt():
+            rows = []
+            for delivery in ("inline", "shared_memory"):
+                with self.client.batches("still-shared", width=320, height=180, delivery=delivery) as batches:
+                    batch = next(batches)
+                    rows.append((batch.entries[0].position, batch.tensor.copy()))
+            return rows if rows[0][0] == rows[1][0] else None
+
+        rows = until(attempt, "one frame in both")
+        np.testing.assert_array_equal(rows[0][1], rows[1][1])
+
+    def test_shared_memory_that_can_not_be_had(self):
+        for delivery in ("cuda_ipc", "carrier pigeon"):
+            with self.assertRaises(frameport.InvalidRequest) as wrong:
+                self.client.batches("street", width=32, height=32, delivery=delivery)
+            self.assertEqual(wrong.exception.reason, "INVALID_DELIVERY")
+        with self.assertRaises(frameport.FrameTooLarge) as large:
+            next(self.client.batches("street", width=8192, height=8192, delivery="shared_memory"))
+        self.assertIn("--shm-limit", str(large.exception))
+        with mock.patch("builtins.open", side_effect=PermissionError(13, "not yours")):
+            stream = self.client.batches("street", width=32, height=32, delivery="shared_memory")
+            with self.assertRaises(frameport.NotPossible) as refused:
+                next(stream)
+        self.assertRegex(str(refused.exception), "not yours.*/frameport-.*inline")
+        self.assertEqual(list(stream), [], "the stream is closed")
 
     def test_close_ends_a_loop_that_waits(self):
         self.add("mute-batches", "rtsp://127.0.0.1:9/none")
