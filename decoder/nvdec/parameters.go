@@ -48,8 +48,12 @@ func (d *Decoder) decodable(ctx context.Context) error {
 	if known {
 		return refusal
 	}
-	// Nothing is known but the codec.
-	_, err := d.capabilities(ctx, coding{chroma: chroma420, lumaDepth: 8, chromaDepth: 8})
+	// Nothing is known but the codec, or what a key frame said of its size.
+	c := coding{chroma: chroma420, lumaDepth: 8, chromaDepth: 8}
+	if isVPX(d.codec) {
+		c.codedWidth, c.codedHeight = f.CodedWidth, f.CodedHeight
+	}
+	_, err := d.capabilities(ctx, c)
 	return err
 }
 

@@ -50,7 +50,7 @@ func (d *Decoder) ready(ctx context.Context, au *media.AccessUnit, emit func(*fr
 	}
 	if !found {
 		if d.session == nil {
-			return fmt.Errorf("%w: no parameter sets that can be read have come yet", decoder.ErrCorrupt)
+			return fmt.Errorf("%w: no parameter sets or key frame that can be read have come yet", decoder.ErrCorrupt)
 		}
 		return nil // too broken to say: what was there may still fit
 	}
@@ -78,6 +78,10 @@ func (d *Decoder) probe(ctx context.Context, au *media.AccessUnit) (format, bool
 	data := au.Data
 	if !d.guard.Announced {
 		data = slices.Concat(d.cfg.Format.Parameters, au.Data)
+	}
+	for first := range d.pictures(data) {
+		data = first
+		break
 	}
 	release, err := d.gate(ctx)
 	if err != nil {
