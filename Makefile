@@ -30,7 +30,7 @@ help: ## List the targets
 
 ## Set-up ---------------------------------------------------------------------
 
-.PHONY: deps deps-test deps-peers
+.PHONY: deps deps-test deps-bench deps-peers
 deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec headers
 	@deps/apt.sh build
 	@deps/ffmpeg.sh
@@ -39,6 +39,9 @@ deps: ## Install what building needs: apt packages, the minimal FFmpeg, codec he
 
 deps-test: deps
 	@deps/apt.sh test
+
+deps-bench: deps-test
+	@deps/apt.sh bench
 
 deps-peers: deps-test
 	@deps/apt.sh peers
@@ -59,7 +62,12 @@ demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECON
 
 .PHONY: test
 test: deps-test gpusim ## Run the tests
-	@$(ENV) go test -timeout 5m $(TESTFLAGS) ./...
+	@$(ENV) go test -timeout 15m $(TESTFLAGS) ./...
+	@$(MAKE) test-python
+
+.PHONY: test-python
+test-python: build deps-test ## Run the Python client's tests with Debian's libraries and the newest
+	@clients/python/test.sh
 
 # Without the tests of the whole worker: internal/e2e drives a child process, which
 # the detector can't see into, and those of cmd live in real time with dozens of
@@ -68,7 +76,7 @@ test: deps-test gpusim ## Run the tests
 RACE_PACKAGES ?= $$(go list ./... | grep -v -e /internal/e2e -e /cmd/)
 .PHONY: test-race
 test-race: deps-test gpusim ## Run the tests under the race detector
-	@$(ENV) go test -race -timeout 10m $(TESTFLAGS) $(RACE_PACKAGES)
+	@$(ENV) go test -race -timeout 15m $(TESTFLAGS) $(RACE_PACKAGES)
 
 # The C code under AddressSanitizer with its leak check, and UndefinedBehaviorSanitizer:
 # that of the packages below and of the simulated driver they run on. Go's -asan also
@@ -102,7 +110,7 @@ fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 	@$(ENV) tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: build deps-test ## Measure Frameport beside its references; BENCH_ARGS go to the program
+bench: build deps-bench ## Measure Frameport beside its references; BENCH_ARGS go to the program
 	@$(ENV) go run ./bench $(BENCH_ARGS)
 
 # The driver that tests use on machines without a GPU (gpu/gpusim/README.md).
@@ -170,6 +178,8 @@ check-generated:
 	while read -r file; do \
 	  cmp -s "$$out/$$file" "$$file" || { echo "$$file is not what make generate writes. Run it and commit." >&2; exit 1; }; \
 	done < <({ cd "$$out" && find api -name '*.pb.go'; cd "$(CURDIR)" && find api -name '*.pb.go'; } | sort -u)
+	@deps/apt.sh stubs
+	@clients/python/stubs.sh --check
 
 # Packages without cgo build without a C compiler, so clients can import them.
 .PHONY: check-pure
@@ -185,11 +195,15 @@ breaking: ## Compare the wire contract with BREAKING_AGAINST (main)
 	  echo "breaking: $(BREAKING_AGAINST) is not here or has no proto/: nothing to compare with"; \
 	else $(TOOL) buf breaking --against '.git#ref=$(BREAKING_AGAINST)'; fi
 
-.PHONY: generate
-generate: ## Write what is made from proto/ and from the kernels
+.PHONY: generate stubs
+generate: stubs ## Write what is made from proto/ and from the kernels
 	@$(TOOL) buf generate
 	@deps/apt.sh generate
 	@gpu/kernels/generate.sh
+
+stubs:
+	@deps/apt.sh stubs
+	@clients/python/stubs.sh
 
 .PHONY: clean
 clean: ## Remove build/ (the cache folder stays: deps/README.md)

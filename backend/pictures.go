@@ -34,6 +34,7 @@ func (c *converter) Convert(ctx context.Context, src *frame.Frame, req convert.R
 	if s == nil {
 		return nil, errForeign
 	}
+	defer s.device.Gate().Observe()()
 	return s.converter.Convert(ctx, src, req)
 }
 
@@ -47,6 +48,7 @@ func (c *converter) Tensor(ctx context.Context, src *frame.Frame, t convert.Tens
 	if s == nil {
 		return errForeign
 	}
+	defer s.device.Gate().Observe()()
 	return s.converter.Tensor(ctx, src, t, dst)
 }
 
@@ -72,11 +74,13 @@ func (e *encoder) Encode(ctx context.Context, img *frame.Frame, opts jpeg.Option
 	if s == nil {
 		return dst, errForeign
 	}
+	defer s.device.Gate().Observe()()
 	if s.encoder != nil && img.Width >= nvjpeg.MinSide && img.Height >= nvjpeg.MinSide {
 		out, err := s.encoder.Encode(ctx, img, opts, dst)
 		if !errors.Is(err, gpu.ErrOutOfMemory) && !errors.Is(err, gpu.ErrUnsupported) {
 			return out, err
 		}
+		s.leftOver.Add(1)
 	}
 	host, err := s.converter.Download(ctx, img)
 	if err != nil {

@@ -281,6 +281,9 @@ func TestNVJPEGFails(t *testing.T) {
 			t.Errorf("status %d: nvJPEG was called %d times", status, n)
 		}
 	}
+	if s := r.Devices()[0].JPEG; !strings.Contains(s, "for 2 pictures") {
+		t.Errorf("JPEG: %s", s)
+	}
 	img := r.picture(f, convert.Request{Format: media.PixelI420, Color: media.JFIF()})
 	defer img.Release()
 	sim.Fail("nvjpegEncodeYUV:1:6")

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/frameport/frameport/convert/gpuconv"
@@ -22,6 +23,8 @@ type site struct {
 	converter *gpuconv.Converter
 	encoder   *nvjpeg.Encoder // nil: the CPU encodes
 	noJPEG    error           // why
+	// leftOver counts pictures that the CPU encoded although there is an encoder.
+	leftOver atomic.Int64
 
 	engines []closer // in the order of their construction
 }
@@ -87,7 +90,11 @@ func (s *site) jpeg() string {
 		return "the CPU: " + oneLine(s.noJPEG)
 	}
 	l := s.encoder.Library()
-	return strings.TrimSpace("nvJPEG "+l.Version) + " in " + l.Path
+	text := strings.TrimSpace("nvJPEG "+l.Version) + " in " + l.Path
+	if n := s.leftOver.Load(); n > 0 {
+		text += fmt.Sprintf("; it had no memory for %d pictures, or does not support them, and the CPU encoded those", n)
+	}
+	return text
 }
 
 // free is how much memory is left for cameras.
@@ -104,19 +111,24 @@ func (s *site) free() int64 {
 	return left
 }
 
-// watch returns when the GPU is lost, or nil when ctx ends.
+// watch returns when the GPU is lost, or nil when ctx ends. A call counts as hanging when
+// it is seen twice: after a pause of the whole process, as of a frozen container, all
+// calls are old and have only just gone on.
 func (s *site) watch(ctx context.Context) error {
 	tick := time.NewTicker(hang / 10)
 	defer tick.Stop()
+	seen := false
 	for {
 		select {
 		case <-s.device.Lost():
 			return fmt.Errorf("%s: %w", s.device.Info().Name, s.device.Health())
 		case <-tick.C:
-			if since := s.device.Gate().Longest(); since > hang {
+			since := s.device.Gate().Longest()
+			if seen && since > hang {
 				return fmt.Errorf("%s: %w: a call of the driver has not returned for %v",
 					s.device.Info().Name, gpu.ErrDeviceLost, since.Round(time.Second))
 			}
+			seen = since > hang
 		case <-ctx.Done():
 			return nil
 		}

@@ -50,12 +50,10 @@ func contenders(l *lab) []contender {
 		{"ffmpeg", "one ffmpeg process per camera, -vf fps=1, JPEG to a file", startFFmpeg("")},
 		{"ffmpeg_1thread", "the same with -threads 1", startFFmpeg("1")},
 	}
-	if err := exec.Command(python, "-c", "import cv2").Run(); err == nil {
+	if l.hasOpenCV("opencv") {
 		list = append(list,
 			contender{"opencv", "one process, one thread per camera: read() every frame, imencode() one a second", startOpenCV("read")},
 			contender{"opencv_grab", "the same with grab() for every frame and retrieve() for one a second", startOpenCV("grab")})
-	} else {
-		l.say("    opencv is not measured: %s has no cv2 (apt-get install python3-opencv)", python)
 	}
 	list = append(list, contender{floor, "libavcodec alone at the same pace, no network, no JPEG", startDecoding})
 	if l.contenders == "" {

@@ -24,6 +24,8 @@ import (
 type worker struct {
 	*child
 	dir     string // its state
+	address string // gRPC
+	http    string // address
 	conn    *grpc.ClientConn
 	admin   frameportv1.WorkerServiceClient
 	cameras frameportv1.CameraServiceClient
@@ -42,7 +44,7 @@ func (l *lab) startWorker(ctx context.Context) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{}
+	w := &worker{address: grpcAddress, http: httpAddress}
 	if w.dir, err = os.MkdirTemp(l.dir, "state-"); err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (l *lab) startWorker(ctx context.Context) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.conn, err = grpc.NewClient(grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	w.conn, err = w.dial()
 	if err != nil {
 		w.child.stop()
 		return nil, err
@@ -85,6 +87,11 @@ func (l *lab) startWorker(ctx context.Context) (*worker, error) {
 func (w *worker) stop() {
 	_ = w.conn.Close()
 	w.child.stop()
+}
+
+// dial makes one more connection to it.
+func (w *worker) dial() (*grpc.ClientConn, error) {
+	return grpc.NewClient(w.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 }
 
 // freeAddress is a loopback address nobody listens on at the moment.

@@ -255,7 +255,7 @@ func (m *Manager) restoreOne(id string, spec config.Camera, err error, added tim
 		if r, aerr := m.cfg.Admit(id, spec); aerr == nil {
 			release = r
 		} else {
-			m.log.Warn("there is no room for the camera now; it is tried all the same", "camera", id, "error", aerr)
+			m.log.Warn("the camera would not be admitted now; it is tried all the same", "camera", id, "error", aerr)
 		}
 	}
 	m.mu.Lock()

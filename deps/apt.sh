@@ -16,7 +16,9 @@ if ! have apt-get || ! have dpkg-query; then
 	for group in "$@"; do
 		case $group in
 		build) tools="gcc make pkg-config xz" && [ "$(ffmpeg_mode)" = system ] || tools="$tools nasm" ;;
-		test) tools="ffmpeg g++" ;;
+		test) tools="ffmpeg g++ python3" ;;
+		bench) tools=python3 ;;
+		stubs) tools="protoc grpc_python_plugin" ;;
 		generate) tools=clang ;;
 		peers) tools=gst-inspect-1.0 ;;
 		*) die "unknown group $group" ;;

@@ -151,17 +151,33 @@ func (d *Device) MemInfo() (free, total int64, err error) {
 }
 
 // Check turns a CUresult of a call on this device into an error, and 0 into
-// nil. Codes that mean that the context is lost are noted; every package that
-// calls the driver in C of its own passes its results through here.
+// nil. Codes that mean that the context is lost are noted, and after codes that may
+// mean it the device is asked; every package that calls the driver in C of its own
+// passes its results through here.
 func (d *Device) Check(op string, code int) error {
 	if code == codeSuccess {
 		return nil
 	}
 	e := d.driver.error(op, code)
+	if e.kind == nil && d.silent() {
+		e.kind = ErrDeviceLost
+		e.Reason = "the GPU does not answer any more: nvidia-smi and the kernel's log (dmesg, Xid) may say why; the process has to be started again"
+	}
 	if errors.Is(e, ErrDeviceLost) {
 		d.health.note(e)
 	}
 	return e
+}
+
+// silent says whether not even the simplest call on the context works. A GPU that has
+// fallen off the bus, and a context that somebody else destroyed, give codes that say
+// nothing by themselves: UNKNOWN, INVALID_CONTEXT and others.
+func (d *Device) silent() bool {
+	if d.closed.Load() {
+		return false
+	}
+	_, _, code := d.primary.memInfo()
+	return code != codeSuccess
 }
 
 // Health returns the first error that broke the context, which is ErrDeviceLost,

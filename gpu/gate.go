@@ -172,6 +172,21 @@ func (g *Gate) passed(wait time.Duration) (leave func()) {
 	return g.enterLocked()
 }
 
+// Observe counts a goroutine as inside that takes no place, because something else
+// bounds how many of its kind there are. It is for Longest.
+func (g *Gate) Observe() (leave func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.number++
+	n := g.number
+	g.inside[n] = time.Now()
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.inside, n)
+	}
+}
+
 // Longest is how long the one who is inside longest has been there; 0 = nobody is.
 func (g *Gate) Longest() (d time.Duration) {
 	g.mu.Lock()

@@ -210,5 +210,15 @@ func TestGateKnowsWhoDoesNotComeOut(t *testing.T) {
 		if s := g.Stats(); s.InUse != 0 || g.Longest() != 0 {
 			t.Errorf("%+v", s)
 		}
+		leave := g.Observe()
+		time.Sleep(time.Minute)
+		if s := g.Stats(); s.InUse != 0 || g.Longest() != time.Minute {
+			t.Errorf("observed for %v, %+v", g.Longest(), s)
+		}
+		leave()
+		leave()
+		if d := g.Longest(); d != 0 {
+			t.Errorf("%v after the observed one has left", d)
+		}
 	})
 }

@@ -41,6 +41,11 @@ func (s *frameService) StreamBatches(call grpc.BidiStreamingServer[frameportv1.S
 	if err != nil {
 		return err
 	}
+	release, err := s.holdBatches(int64(st.size * st.tensor.Bytes()))
+	if err != nil {
+		return err
+	}
+	defer release()
 	grants := make(chan grant)
 	s.background.Go(func() { receiveGrants(ctx, call.Recv, grantOfBatches, grants) })
 	st.grants = grants
@@ -121,4 +126,16 @@ func (st *batchStream) fits(maxMessageBytes int32) error {
 	}
 	return apierr.New(codes.ResourceExhausted, apierr.FrameTooLarge, text,
 		apierr.Meta(apierr.MetaRequiredBytes, strconv.Itoa(size)), apierr.Meta(apierr.MetaLimitBytes, strconv.Itoa(limit)))
+}
+
+// holdBatches notes that one more stream can have batches of so many bytes.
+func (s *Server) holdBatches(bytes int64) (release func(), err error) {
+	if total := s.batchBytes.Add(bytes); total > maxBatchBytes {
+		s.batchBytes.Add(-bytes)
+		return nil, apierr.New(codes.ResourceExhausted, apierr.TooManyStreams,
+			fmt.Sprintf("with this stream the batches of all open ones could have %d bytes, and this worker allows %d; "+
+				"end streams that are not needed, or ask for a smaller max_batch_size, UINT8 or FLOAT16, or a smaller tensor", total, maxBatchBytes),
+			apierr.Meta(apierr.MetaRequiredBytes, strconv.FormatInt(total, 10)), apierr.Meta(apierr.MetaLimitBytes, strconv.Itoa(maxBatchBytes)))
+	}
+	return func() { s.batchBytes.Add(-bytes) }, nil
 }

@@ -27,8 +27,10 @@ type reader struct {
 	due   time.Time
 	atDue uint64
 	state readerState
-	turn  uint64 // the number of the last one; 0 = none yet
-	at    int // index in the heap of resting readers
+	// owed is what counts before the next frame, because the last one came to nothing.
+	owed *frameportv1.Skipped
+	turn uint64 // the number of the last one; 0 = none yet
+	at   int    // index in the heap of resting readers
 }
 
 type readerState uint8
@@ -55,6 +57,9 @@ func (r *reader) unseen() *frame.Frame {
 // published but not taken, or as one that was dropped before it became a frame.
 func (r *reader) take(f *frame.Frame) *frameportv1.Skipped {
 	skipped := &frameportv1.Skipped{}
+	if r.owed != nil {
+		skipped, r.owed = r.owed, nil
+	}
 	if r.taken {
 		missed := f.Published - r.published - 1
 		var early uint64
@@ -64,11 +69,18 @@ func (r *reader) take(f *frame.Frame) *frameportv1.Skipped {
 			early = min(r.atDue-r.published-1, missed)
 		}
 		dropped := f.Dropped.Sub(r.dropped)
-		skipped.Policy = dropped.Policy + early
-		skipped.SlowConsumer = missed - early
-		skipped.Network = dropped.Network
-		skipped.Decode = dropped.Decode
+		skipped.Policy += dropped.Policy + early
+		skipped.SlowConsumer += missed - early
+		skipped.Network += dropped.Network
+		skipped.Decode += dropped.Decode
 	}
 	r.taken, r.last, r.published, r.dropped, r.atDue = true, f.ID, f.Published, f.Dropped, 0
 	return skipped
+}
+
+// leaveOut notes that nothing was made of the frame for which take returned skipped: it,
+// and what was missed before it, count before the next one.
+func (r *reader) leaveOut(skipped *frameportv1.Skipped) {
+	skipped.Decode++
+	r.owed = skipped
 }

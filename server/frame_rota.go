@@ -19,7 +19,8 @@ import (
 //
 // It is used by one goroutine. Rings nudge it through published, one channel for
 // all; that only means "look again", so a look is a pass over the idle cameras,
-// made when the queue is empty and the client wants a frame, not per publication.
+// made when the queue is empty and the client wants a frame, or when a batch is to
+// grow, not per publication.
 type rota struct {
 	interval  time.Duration // between frames of one camera; 0 = as they come
 	published chan struct{}

@@ -32,6 +32,6 @@ func (st *frameStream) pickFrame(now time.Time) func(context.Context) (outgoing,
 		if err := st.out.fits(message); err != nil {
 			return outgoing{}, err
 		}
-		return outgoing{bytes: len(message.GetData()), write: func() error { return st.write(message) }}, nil
+		return outgoing{frames: 1, bytes: len(message.GetData()), write: func() error { return st.write(message) }}, nil
 	}
 }

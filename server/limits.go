@@ -28,6 +28,10 @@ const (
 	defaultClientReceive = 4 << 20
 	// maxCredits bounds what a client can have outstanding on one stream.
 	maxCredits = 64
+	// maxBatchBytes bounds what full batches of all open streams add up to. Nothing is
+	// kept of a batch, but a client that reads slowly has one made, one encoded and one
+	// on its way, for every stream that it opens.
+	maxBatchBytes = 1 << 30
 	// maxWait bounds GetFrame's wait.
 	maxWait = 300 * time.Second
 	// maxFPS bounds a request's max_fps.

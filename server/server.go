@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,6 +27,8 @@ type Server struct {
 	stopping chan struct{}
 	// background counts goroutines that may outlive their handler by a moment.
 	background sync.WaitGroup
+	// batchBytes is what full batches of all open streams add up to.
+	batchBytes atomic.Int64
 }
 
 // New makes a server; [Server.Run] starts it.

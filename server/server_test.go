@@ -70,7 +70,11 @@ func TestWorker(t *testing.T) {
 	cameras := newFakeCameras(t, "a", "b", "c")
 	cameras.change("a", func(s *camera.Snapshot) { s.State = camera.StateRunning })
 	cameras.change("b", func(s *camera.Snapshot) { s.State = camera.StateFailed })
-	h := newHarness(t, cameras, newFakeRenderer(10))
+	h := newHarness(t, cameras, newFakeRenderer(10), func(c *Config) {
+		c.Worker = func() *frameportv1.Worker {
+			return &frameportv1.Worker{Version: "test"}
+		}
+	})
 	r, err := h.worker.GetWorker(t.Context(), &frameportv1.GetWorkerRequest{})
 	if err != nil {
 		t.Fatal(err)

@@ -38,8 +38,9 @@ type grant struct {
 
 // outgoing is a message that is ready to be written.
 type outgoing struct {
-	write func() error
-	bytes int // of pixels in it
+	write  func() error
+	frames int // in it
+	bytes  int // of pixels of each of them
 }
 
 // made is the outcome of making a message.
@@ -57,8 +58,8 @@ func (st *stream) run(ctx context.Context) error {
 		return err
 	}
 	var (
-		busy     bool // something is being made or written
-		bytes    int  // of what is being written
+		busy     bool     // something is being made or written
+		writing  outgoing // what is being written
 		makings  = make(chan made, 1)
 		sent     = make(chan error, 1)
 		closed   bool // the client has closed its side
@@ -105,7 +106,7 @@ func (st *stream) run(ctx context.Context) error {
 				busy = false
 				continue
 			}
-			bytes = m.message.bytes
+			writing = m.message
 			slow.Reset(st.cfg.SlowConsumer)
 			st.background.Go(func() { sent <- m.message.write() })
 		case err := <-sent:
@@ -113,7 +114,10 @@ func (st *stream) run(ctx context.Context) error {
 				return err
 			}
 			slow.Stop()
-			st.cfg.Hooks.FrameSent(st.method, bytes)
+			for range writing.frames {
+				st.cfg.Hooks.FrameSent(st.method, writing.bytes)
+			}
+			writing = outgoing{} // its pixels are free now
 			busy = false
 			st.credits--
 		case <-slow.C:

@@ -41,7 +41,8 @@ const (
 	FrameTooLarge Reason = "FRAME_TOO_LARGE"
 	// SlowConsumer (RESOURCE_EXHAUSTED): nothing could be written to the client for too long.
 	SlowConsumer Reason = "SLOW_CONSUMER"
-	// TooManyStreams (RESOURCE_EXHAUSTED): the client has too many streams open.
+	// TooManyStreams (RESOURCE_EXHAUSTED): too many streams are open for one more like
+	// this; [MetaRequiredBytes] and [MetaLimitBytes] say what they would add up to.
 	TooManyStreams Reason = "TOO_MANY_STREAMS"
 	// RenderFailed (INTERNAL): the frame could not be converted or encoded.
 	RenderFailed Reason = "RENDER_FAILED"

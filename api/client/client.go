@@ -12,9 +12,9 @@ import (
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
-// MaxMessageBytes is the largest message that a [Client] takes, which is the largest
-// that a worker sends: a 4K RGB frame (24.9 MB) and some.
-const MaxMessageBytes = 32 << 20
+// MaxMessageBytes is the largest message that a [Client] takes, and no worker sends a
+// larger one. A 4K RGB frame has 24.9 MB.
+const MaxMessageBytes = 64 << 20
 
 // Client is a connection to a worker.
 type Client struct {

@@ -4,10 +4,12 @@
 //	c, err := client.Dial("127.0.0.1:50051") // or unix:/run/frameport/frameport.sock
 //	f, err := c.Latest(ctx, "door", client.LatestOptions{Wait: 3 * time.Second})
 //	for f, err := range c.Watch(ctx, client.WatchOptions{}) { … }
+//	for b, err := range c.Batches(ctx, client.BatchOptions{Tensor: spec}) { … }
 //
 // [Client.Latest] is the newest frame now, [Client.Watch] follows cameras with the
-// newest frames, and [Client.Clock] makes times of two machines comparable. All else
-// is there as the generated services, on the same connection.
+// newest frames, [Client.Batches] follows them with tensors for a model, and
+// [Client.Clock] makes times of two machines comparable. All else is there as the
+// generated services, on the same connection.
 //
 // Errors are those of the calls: package apierr reads their reasons. Nothing is tried
 // again behind the caller's back. Frames belong to the caller. A [Client] may be used

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -33,20 +34,30 @@ type WatchOptions struct {
 // its own: to connect again, range over Watch again. After the loop nothing of it is
 // left, however it was ended.
 func (c *Client) Watch(ctx context.Context, o WatchOptions) iter.Seq2[*frameportv1.Frame, error] {
-	return func(yield func(*frameportv1.Frame, error) bool) {
+	start := &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Start{
+		Start: &frameportv1.WatchFramesStart{ // with one credit, unless it says otherwise
+			CameraIds: o.Cameras, LabelSelector: o.Selector, Output: o.Output, MaxFps: o.MaxFPS, MaxMessageBytes: MaxMessageBytes,
+		},
+	}}
+	credit := &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Credits{Credits: 1}}
+	return oneByOne(ctx, c.Frames.WatchFrames, start, credit, (*frameportv1.WatchFramesResponse).GetFrame)
+}
+
+// oneByOne iterates over what a call sends against credits, of which there is never
+// more than one: granted by start, and by credit each time the loop body is done.
+func oneByOne[Q, R, T any](
+	ctx context.Context, open func(context.Context, ...grpc.CallOption) (grpc.BidiStreamingClient[Q, R], error),
+	start, credit *Q, value func(*R) *T,
+) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
 		call, cancel := context.WithCancel(ctx)
 		defer cancel()
-		stream, err := c.Frames.WatchFrames(call)
+		stream, err := open(call)
 		if err != nil {
 			yield(nil, reasonOrContext(ctx, err))
 			return
 		}
-		next := &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Start{
-			Start: &frameportv1.WatchFramesStart{ // with one credit, unless it says otherwise
-				CameraIds: o.Cameras, LabelSelector: o.Selector, Output: o.Output, MaxFps: o.MaxFPS, MaxMessageBytes: MaxMessageBytes,
-			},
-		}}
-		for {
+		for next := start; ; next = credit {
 			_ = stream.Send(next) // when it fails, Recv knows why
 			r, err := stream.Recv()
 			switch {
@@ -55,10 +66,9 @@ func (c *Client) Watch(ctx context.Context, o WatchOptions) iter.Seq2[*frameport
 			case err != nil:
 				yield(nil, reasonOrContext(ctx, err))
 				return
-			case !yield(r.GetFrame(), nil):
+			case !yield(value(r), nil):
 				return
 			}
-			next = &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Credits{Credits: 1}}
 		}
 	}
 }

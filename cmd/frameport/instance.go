@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
@@ -33,6 +34,7 @@ func (i instance) worker() *frameportv1.Worker {
 		Version:    version,
 		InstanceId: i.id,
 		StartTime:  timestamppb.New(i.started),
+		Uptime:     durationpb.New(time.Since(i.started)), // of a clock that nobody sets
 		Backend: &frameportv1.BackendStatus{
 			Kind:      backendKinds[choice.Kind],
 			Requested: backendKinds[choice.Requested],

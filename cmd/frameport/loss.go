@@ -12,7 +12,8 @@ import (
 const exitDeviceLost = 3
 
 const (
-	// lossGrace is how long clients may take to be told, before the process ends.
+	// lossGrace is how long clients may take to be told, and the log to be written, before
+	// the process ends.
 	lossGrace = time.Second
 	// shutdownLimit is how long taking everything apart may take. Beyond it a call
 	// into a driver or a codec hangs, and nothing but the end of the process ends that.
@@ -28,8 +29,9 @@ func abort(code int) { os.Exit(code) }
 func watchBackend(ctx context.Context, watch func(context.Context) error, log *slog.Logger, abort func(int)) error {
 	err := watch(ctx)
 	if err != nil {
-		log.Error("a GPU is lost: frameport ends and has to be started again", "error", err, "exit_status", exitDeviceLost)
+		// First of all, since whoever reads the log may hang too.
 		time.AfterFunc(lossGrace, func() { abort(exitDeviceLost) })
+		log.Error("a GPU is lost: frameport ends and has to be started again", "error", err, "exit_status", exitDeviceLost)
 	}
 	return err
 }
@@ -42,8 +44,11 @@ func limitShutdown(ctx context.Context, log *slog.Logger, abort func(int)) (done
 	stop := context.AfterFunc(ctx, func() {
 		defer close(started)
 		timer = time.AfterFunc(shutdownLimit, func() {
+			unread := time.AfterFunc(lossGrace, func() { abort(1) })
 			log.Error("the worker did not end in time: a call into a driver or a codec hangs", "limit", shutdownLimit)
-			abort(1)
+			if unread.Stop() {
+				abort(1)
+			}
 		})
 	})
 	return func() {

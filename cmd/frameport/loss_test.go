@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/gpu"
 )
 
@@ -103,5 +104,55 @@ func TestShutdownLimit(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// stuck is a log that nobody reads any more.
+type stuck chan struct{}
+
+func (s stuck) Write(p []byte) (int, error) { <-s; return len(p), nil }
+
+// A log that nobody reads keeps neither end from coming.
+func TestStuckLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unread := make(stuck)
+		log := func() *slog.Logger { return slog.New(slog.NewTextHandler(unread, nil)) }
+		abort, calls := aborting()
+		lost := func(context.Context) error { return gpu.ErrDeviceLost }
+		watched := make(chan error, 1)
+		go func() { watched <- watchBackend(t.Context(), lost, log(), abort) }()
+		if got := <-calls; got.status != exitDeviceLost || got.after > 2*time.Second {
+			t.Errorf("after a loss: %+v", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		abort, calls = aborting()
+		done := limitShutdown(ctx, log(), abort)
+		cancel()
+		if got := <-calls; got.status != 1 || got.after > shutdownLimit+2*time.Second {
+			t.Errorf("a shutdown that hangs: %+v", got)
+		}
+		close(unread)
+		synctest.Wait()
+		done()
+		<-watched
+		if len(calls) != 0 {
+			t.Error("ended twice")
+		}
+	})
+}
+
+// A worker that ends by itself, because a server failed, has as little time for it as one
+// that is asked to.
+func TestFailureBeginsTheShutdown(t *testing.T) {
+	failed := errors.New("the listener is gone")
+	ctx, ending := context.WithCancel(t.Context())
+	defer ending()
+	s := &servers{runs: []func(context.Context) error{func(context.Context) error { return failed }}}
+	healthy := func(ctx context.Context) error { <-ctx.Done(); return nil }
+	if err := runUntil(ctx, ending, s, camera.NewManager(camera.ManagerConfig{}), healthy); !errors.Is(err, failed) {
+		t.Errorf("%v", err)
+	}
+	if ctx.Err() == nil {
+		t.Error("nothing limits the time that it takes")
 	}
 }

@@ -41,7 +41,10 @@ type workerConfig struct {
 // It fails when anything is left over.
 func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	started := time.Now()
+	ctx, ending := context.WithCancel(ctx) // what begins to end has a time limit, whatever began it
+	defer ending()
 	closing := func(what string, close func() error) {
+		ending()
 		if cerr := close(); cerr != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", what, cerr))
 		}
@@ -108,7 +111,8 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	}
 	cfg.log.Info("serving", "version", version, "grpc", servers.grpcText(), "http", text(servers.http),
 		"backend", b.Choice.Kind, "reason", b.Choice.Reason, "cameras", len(manager.List()), "state", s.StateDir)
-	err = runUntil(ctx, servers, manager, func(ctx context.Context) error { return watchBackend(ctx, b.Watch, cfg.log, cfg.abort) })
+	watch := func(ctx context.Context) error { return watchBackend(ctx, b.Watch, cfg.log, cfg.abort) }
+	err = runUntil(ctx, ending, servers, manager, watch)
 	if errors.Is(err, gpu.ErrDeviceLost) {
 		cfg.abort(exitDeviceLost)
 	}
@@ -129,9 +133,9 @@ func text(l net.Listener) string {
 }
 
 // runUntil runs servers and cameras until ctx ends, one of them fails or watch returns
-// an error. The cameras go on until the last call has been answered. After the loss of a
-// GPU it does not wait for them: they may hang.
-func runUntil(ctx context.Context, servers *servers, manager *camera.Manager, watch func(context.Context) error) error {
+// an error, and calls ending then. The cameras go on until the last call has been
+// answered. After the loss of a GPU it does not wait for them: they may hang.
+func runUntil(ctx context.Context, ending func(), servers *servers, manager *camera.Manager, watch func(context.Context) error) error {
 	cameraCtx, stopCameras := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCameras()
 	camerasDone := make(chan error, 1)
@@ -146,6 +150,7 @@ func runUntil(ctx context.Context, servers *servers, manager *camera.Manager, wa
 	if errors.Is(err, gpu.ErrDeviceLost) {
 		return err
 	}
+	ending()
 	stopCameras()
 	if cerr := <-camerasDone; !errors.Is(cerr, context.Canceled) {
 		err = errors.Join(err, cerr)

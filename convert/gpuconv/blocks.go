@@ -2,6 +2,7 @@ package gpuconv
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/frameport/frameport/gpu"
@@ -42,20 +43,34 @@ func blockSize(bytes int64) int64 {
 
 func (b *blocks) take(bytes int64) (*gpu.Memory, error) {
 	size := blockSize(bytes)
-	b.mu.Lock()
-	for i := len(b.idle) - 1; i >= 0; i-- {
-		if m := b.idle[i]; m.Size() == size {
-			b.idle = append(b.idle[:i], b.idle[i+1:]...)
-			b.mu.Unlock()
-			return m, nil
-		}
+	if m := b.reuse(size); m != nil {
+		return m, nil
 	}
-	b.mu.Unlock()
 	m, err := b.device.Alloc(size, use())
 	if errors.Is(err, gpu.ErrOutOfMemory) && b.drop() {
 		m, err = b.device.Alloc(size, use())
 	}
 	return m, err
+}
+
+// reuse returns the smallest idle block with the room, or nil. One of another size will
+// do: cameras of many sizes would otherwise have the driver give and take with every
+// picture.
+func (b *blocks) reuse(size int64) *gpu.Memory {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	best := -1
+	for i, m := range slices.Backward(b.idle) {
+		if m.Size() >= size && (best < 0 || m.Size() < b.idle[best].Size()) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	m := b.idle[best]
+	b.idle = slices.Delete(b.idle, best, best+1)
+	return m
 }
 
 // drop frees what is idle, and says whether there was anything.
@@ -79,7 +94,7 @@ func (b *blocks) put(m *gpu.Memory) {
 		b.idle = append(b.idle, m)
 		if len(b.idle) > b.keep {
 			out = b.idle[0]
-			b.idle = append(b.idle[:0], b.idle[1:]...)
+			b.idle = slices.Delete(b.idle, 0, 1)
 		}
 	}
 	b.mu.Unlock()

@@ -101,8 +101,7 @@ static inline void resample_row(const resampler *r, const uint8_t *at, ptrdiff_t
 		TENSOR_CHOOSE(halve_pairs, dst, dst2, r->sum, r->w);
 		return;
 	}
-	for (int i = 0; i < r->step; i++)
-		r->sum[n + i] = r->sum[n - r->step + i]; // the neighbour of the last
+	// The last sum has a neighbour in memory, whose weight is none.
 	TENSOR_CHOOSE(lerp, dst, r->sum, r->step, r->first, r->weight, r->w);
 	if (r->step == 2)
 		TENSOR_CHOOSE(lerp, dst2, r->sum + 1, r->step, r->first, r->weight, r->w);

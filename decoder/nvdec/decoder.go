@@ -170,7 +170,7 @@ func (d *Decoder) one(ctx context.Context, data []byte, token int64, emit func(*
 	if err != nil {
 		return nil, err
 	}
-	d.headers = d.headers && out.decoded == 0
+	d.headers = d.headers && (out.decoded == 0 || out.mismatch)
 	if failed == nil && out.decoded == 0 && !leading(d.cfg.Format.Codec, data) && !repeats(d.cfg.Format.Codec, data) {
 		failed = fmt.Errorf("%w: it holds no picture that can be decoded", decoder.ErrCorrupt)
 	}
@@ -221,18 +221,21 @@ func (d *Decoder) parse(ctx context.Context, data []byte, token int64) (out outc
 	if err != nil {
 		return outcome{}, nil, err
 	}
-	code := d.native.parse(data, token)
+	code := d.native.parse(data, d.secondField(data), token)
 	release()
 	out = d.native.outcome()
 	d.noteDamage()
+	// What the parser returns is often the consequence of what a callback did.
 	switch {
-	case code != 0:
-		failed = d.checkUnit("cuvidParseVideoData", code)
 	case out.code != 0:
 		failed = d.checkUnit(out.op, out.code)
 	case out.mismatch:
-		d.stale = true
 		failed = fmt.Errorf("%w: the stream is not what its parameter sets said", decoder.ErrCorrupt)
+	case code != 0:
+		failed = d.checkUnit("cuvidParseVideoData", code)
+	}
+	if out.mismatch {
+		d.stale, d.headers = true, true
 	}
 	return out, failed, nil
 }

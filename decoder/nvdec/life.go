@@ -10,11 +10,11 @@ import (
 
 // Note: [Gate]
 // Every call into the driver that may block is made by a goroutine with a place at
-// the device's gate. Two locks of package gpu are taken as well: the one that lets
-// one creation run at a time, and the one for memory. The first is taken before the
-// gate and the second behind it, never the other way round, so that nobody who has
-// a place waits for somebody who wants one. For the same reason no place is held
-// while a ring is retired, which takes one itself.
+// the device's gate, but for the creation of a decoder and its end: package gpu lets
+// one of those run at a time, which bounds them already. Waiting for a place as well,
+// with all others waiting for that one, would make a fleet's start last rounds of a
+// full gate. The gate only observes them. No place is held while a creation waits for
+// its turn or a ring is retired, which takes a place itself.
 
 // gate waits for a place.
 func (d *Decoder) gate(ctx context.Context) (release func(), err error) {
@@ -63,11 +63,7 @@ func (d *Decoder) makeRing(ctx context.Context, s *setup) error {
 func (d *Decoder) createDecoder(ctx context.Context, s *setup) (err error) {
 	use := gpu.Use{Purpose: gpu.PurposeDecoder, Owner: d.cfg.Camera}
 	d.session.booking, err = d.device.Measure(ctx, use, 1, func() error {
-		release, err := d.gate(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
+		defer d.device.Gate().Observe()()
 		if d.session.stream, err = d.device.NewStream(use); err != nil {
 			return classify(err)
 		}
@@ -89,18 +85,17 @@ func (d *Decoder) finish() error {
 		errs = append(errs, d.gated(s.stream.Synchronize))
 	}
 	destroy := func() error {
-		return d.gated(func() error {
-			err := d.device.Check("cuvidDestroyDecoder", d.native.destroy())
-			if s.stream != nil {
-				err = errors.Join(err, s.stream.Close())
-			}
-			return err
-		})
+		defer d.device.Gate().Observe()()
+		err := d.device.Check("cuvidDestroyDecoder", d.native.destroy())
+		if s.stream != nil {
+			err = errors.Join(err, s.stream.Close())
+		}
+		return err
 	}
 	if s.booking != nil {
 		errs = append(errs, s.booking.Release(destroy))
 	} else {
-		errs = append(errs, destroy())
+		errs = append(errs, d.gated(destroy))
 	}
 	if s.ring != nil {
 		errs = append(errs, s.ring.Retire())

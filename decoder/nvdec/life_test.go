@@ -283,7 +283,7 @@ func TestFaults(t *testing.T) {
 		{"cuEventCreate:6:2", gpu.ErrOutOfMemory},
 		{"cuvidDecodePicture:1:1", decoder.ErrCorrupt},
 		{"cuvidMapVideoFrame64:1:205", nil}, // any error
-		{"cuMemcpy2DAsync:2:1", nil},
+		{"cuMemcpy2DAsync:1:1", nil},
 	}
 	for _, test := range tests {
 		d, err := nvdec.New(cfg, options)

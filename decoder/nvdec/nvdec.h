@@ -64,7 +64,7 @@ typedef struct fp_nvdec {
 	fp_nvdec_setup setup; // of decoder
 	unsigned long max_width, max_height;
 
-	int64_t token; // of the packet that is being parsed
+	int64_t token; // of the access unit that is being parsed
 	uint64_t order;
 	fp_nvdec_picture pictures[FP_NVDEC_SURFACES];
 	unsigned long long mapped; // the one output surface
@@ -108,8 +108,9 @@ int fp_nvdec_reconfigure(fp_nvdec *d, const fp_nvdec_setup *setup);
 // Frees the decoder and what the parser knows. Nothing on the stream may use it.
 int fp_nvdec_destroy(fp_nvdec *d);
 
-// Parses one access unit, or ends the stream for data == NULL.
-int fp_nvdec_parse(fp_nvdec *d, const uint8_t *data, size_t size, int64_t token);
+// Parses one access unit, or ends the stream for data == NULL. second is where a second
+// field begins, or 0. After a mismatch the parser has forgotten everything.
+int fp_nvdec_parse(fp_nvdec *d, const uint8_t *data, size_t size, size_t second, int64_t token);
 
 // Makes the n-th shown picture readable on the stream, once it is decoded, until
 // fp_nvdec_unmap. Tokens of damaged pictures decoded up to it go to damaged.

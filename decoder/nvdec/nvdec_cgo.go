@@ -145,9 +145,10 @@ func (n native) reconfigure(s *setup) int {
 
 func (n native) destroy() int { return int(C.fp_nvdec_destroy(n.c)) }
 
-// parse hands an access unit to the parser; nil is the end of the stream.
-func (n native) parse(data []byte, token int64) int {
-	return int(C.fp_nvdec_parse(n.c, (*C.uint8_t)(unsafe.SliceData(data)), C.size_t(len(data)), C.int64_t(token)))
+// parse hands an access unit to the parser; nil is the end of the stream. second is
+// where a second field begins, or 0.
+func (n native) parse(data []byte, second int, token int64) int {
+	return int(C.fp_nvdec_parse(n.c, (*C.uint8_t)(unsafe.SliceData(data)), C.size_t(len(data)), C.size_t(second), C.int64_t(token)))
 }
 
 // outcome says how the last parse went.

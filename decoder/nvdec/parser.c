@@ -11,6 +11,14 @@
 //
 // A change of format never finds noted pictures: Go ends the stream before it hands
 // over another sequence parameter set.
+//
+// Note: [No timestamps]
+// The parser has none from us. From those of the first pictures it judges whether
+// they are times of presentation, and otherwise deals them out again in rising order
+// (NVIDIA's Vulkan parser, of the same descent: m_bFilterTimestamps), so that tokens,
+// which rise in the order of decoding, would end at the wrong B pictures. The token of
+// a picture is that of the call that it was decoded in, because the end of a picture
+// is marked, and is found by its surface.
 
 static int fail(fp_nvdec *d, const char *op, CUresult r) {
 	if (d->failed == CUDA_SUCCESS) {
@@ -108,7 +116,8 @@ static void note(fp_nvdec *d, int index, int64_t token, int progressive, int top
 static int CUDAAPI on_picture(void *user, CUVIDPICPARAMS *p) {
 	fp_nvdec *d = user;
 	int index = p->CurrPicIdx;
-	if (!d->decoder || index < 0 || index >= d->setup.surfaces) {
+	// The decoder must not see pictures of another size than it was made for.
+	if (d->mismatch || !d->decoder || index < 0 || index >= d->setup.surfaces) {
 		d->mismatch = 1;
 		return 0;
 	}
@@ -141,8 +150,11 @@ static int CUDAAPI on_display(void *user, CUVIDPARSERDISPINFO *info) {
 		d->mismatch = 1;
 		return 0;
 	}
-	note(d, info->picture_index, info->timestamp, info->progressive_frame, info->top_field_first,
-	     info->repeat_first_field < 0);
+	int64_t token = d->pictures[info->picture_index].token;
+	if (d->codec == cudaVideoCodec_VP9 && !d->decoded && d->token) {
+		token = d->token; // the unit only says that this picture is to be shown now
+	}
+	note(d, info->picture_index, token, info->progressive_frame, info->top_field_first, info->repeat_first_field < 0);
 	return 1;
 }
 
@@ -154,7 +166,66 @@ static void parser_params(CUVIDPARSERPARAMS *p, cudaVideoCodec codec) {
 	p->ulMaxDisplayDelay = 0;
 }
 
-int fp_nvdec_parse(fp_nvdec *d, const uint8_t *data, size_t size, int64_t token) {
+static CUresult open_parser(fp_nvdec *d) {
+	CUVIDPARSERPARAMS p;
+	parser_params(&p, d->codec);
+	p.pUserData = d;
+	p.pfnSequenceCallback = on_sequence;
+	p.pfnDecodePicture = on_picture;
+	p.pfnDisplayPicture = d->no_reorder ? NULL : on_display;
+	CUresult r = d->cuvid->cuvidCreateVideoParser(&d->parser, &p);
+	if (r != CUDA_SUCCESS) {
+		d->parser = NULL;
+	}
+	return r;
+}
+
+// Hands the parser one picture, or the end of the stream for data == NULL. After the
+// end of a picture the parser drops what a packet still holds: each field has its own.
+static CUresult feed(fp_nvdec *d, const uint8_t *data, size_t size) {
+	CUVIDSOURCEDATAPACKET packet;
+	memset(&packet, 0, sizeof packet);
+	packet.flags = data ? CUVID_PKT_ENDOFPICTURE : CUVID_PKT_ENDOFSTREAM; // see Note: [No timestamps]
+	packet.payload = data;
+	packet.payload_size = size;
+	return d->cuvid->cuvidParseVideoData(d->parser, &packet);
+}
+
+// Unmaps what nobody took, or what could not be unmapped.
+static CUresult clear(fp_nvdec *d) {
+	if (!d->mapped) {
+		return CUDA_SUCCESS;
+	}
+	CUresult r = d->cuvid->cuvidUnmapVideoFrame64(d->decoder, d->mapped);
+	if (r == CUDA_SUCCESS) {
+		d->mapped = 0; // otherwise the next one tries again
+	}
+	return r;
+}
+
+static CUresult parse(fp_nvdec *d, const uint8_t *data, size_t size, size_t second) {
+	CUresult r = clear(d);
+	if (r == CUDA_SUCCESS && !d->parser) {
+		if (!data) {
+			return r; // nothing was begun
+		}
+		r = open_parser(d);
+	}
+	if (r == CUDA_SUCCESS) {
+		r = feed(d, data, second ? second : size);
+	}
+	if (r == CUDA_SUCCESS && second && !d->mismatch) {
+		r = feed(d, data + second, size - second);
+	}
+	if (d->mismatch && d->parser) { // one whose sequence was refused takes nothing more
+		CUresult gone = d->cuvid->cuvidDestroyVideoParser(d->parser);
+		d->parser = NULL;
+		r = r == CUDA_SUCCESS ? gone : r;
+	}
+	return r;
+}
+
+int fp_nvdec_parse(fp_nvdec *d, const uint8_t *data, size_t size, size_t second, int64_t token) {
 	d->shown_count = d->damaged_count = d->decoded = d->mismatch = 0;
 	d->failed = CUDA_SUCCESS;
 	d->failed_op = NULL;
@@ -163,38 +234,7 @@ int fp_nvdec_parse(fp_nvdec *d, const uint8_t *data, size_t size, int64_t token)
 	if (r != CUDA_SUCCESS) {
 		return r;
 	}
-	if (d->mapped) { // nobody took what had been saved, or it could not be unmapped
-		r = d->cuvid->cuvidUnmapVideoFrame64(d->decoder, d->mapped);
-		if (r != CUDA_SUCCESS) {
-			return fp_pop_after(d->cu, r);
-		}
-		d->mapped = 0;
-	}
-	if (!d->parser) {
-		CUVIDPARSERPARAMS p;
-		parser_params(&p, d->codec);
-		p.pUserData = d;
-		p.pfnSequenceCallback = on_sequence;
-		p.pfnDecodePicture = on_picture;
-		p.pfnDisplayPicture = d->no_reorder ? NULL : on_display;
-		r = d->cuvid->cuvidCreateVideoParser(&d->parser, &p);
-	}
-	if (r == CUDA_SUCCESS) {
-		CUVIDSOURCEDATAPACKET packet;
-		memset(&packet, 0, sizeof packet);
-		if (data) {
-			packet.flags = CUVID_PKT_TIMESTAMP | CUVID_PKT_ENDOFPICTURE;
-			packet.payload = data;
-			packet.payload_size = size;
-			packet.timestamp = token;
-		} else {
-			packet.flags = CUVID_PKT_ENDOFSTREAM;
-		}
-		r = d->cuvid->cuvidParseVideoData(d->parser, &packet);
-	} else {
-		d->parser = NULL;
-	}
-	return fp_pop_after(d->cu, r);
+	return fp_pop_after(d->cu, parse(d, data, size, second));
 }
 
 int fp_nvdec_map(fp_nvdec *d, int n, unsigned long long *address, unsigned int *pitch) {
@@ -221,11 +261,7 @@ int fp_nvdec_unmap(fp_nvdec *d) {
 	if (r != CUDA_SUCCESS) {
 		return r;
 	}
-	r = d->cuvid->cuvidUnmapVideoFrame64(d->decoder, d->mapped);
-	if (r == CUDA_SUCCESS) {
-		d->mapped = 0; // otherwise the next parse tries again
-	}
-	return fp_pop_after(d->cu, r);
+	return fp_pop_after(d->cu, clear(d));
 }
 
 static CUresult copy(fp_nvdec *d, uint64_t from, size_t from_pitch, uint64_t to, size_t to_pitch, size_t rows) {
@@ -247,9 +283,10 @@ int fp_nvdec_copy(fp_nvdec *d, unsigned long long address, unsigned int pitch, u
 	if (r != CUDA_SUCCESS) {
 		return r;
 	}
-	size_t rows = (size_t)d->setup.height;
-	r = copy(d, address, pitch, luma, to_pitch, rows);
-	if (r == CUDA_SUCCESS) {
+	size_t rows = (size_t)d->setup.height; // even, so that chroma follows at once
+	int together = chroma == luma + (uint64_t)to_pitch * rows;
+	r = copy(d, address, pitch, luma, to_pitch, together ? rows / 2 * 3 : rows);
+	if (r == CUDA_SUCCESS && !together) {
 		r = copy(d, address + (uint64_t)pitch * rows, pitch, chroma, to_pitch, rows / 2);
 	}
 	if (r == CUDA_SUCCESS) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,5 +203,28 @@ func TestDecodeAfterEnd(t *testing.T) {
 	}
 	if got, want := strings.Join(times, " "), "0 1 2 3 4 0 1 2 3"; got != want {
 		t.Errorf("frames %s, want %s\n%s", got, want, log)
+	}
+}
+
+// TestDecodingTimes: times of decoding are taken for what they are, and come out in
+// rising order, not with their pictures.
+func TestDecodingTimes(t *testing.T) {
+	t.Parallel()
+	clip, err := testvideo.Load("h264_bframes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	units := slices.Clone(clip.Units)
+	for i := range units {
+		units[i].Frame = i
+	}
+	status, out, log := simtest(t, nil, packets(units), "decode", "h264")
+	if status != 0 {
+		t.Fatalf("exit status %d:\n%s", status, log)
+	}
+	for i, m := range frames(t, out) {
+		if m.timestamp != int64(1000+i) {
+			t.Fatalf("frame %d has timestamp %d, want them sorted", i, m.timestamp)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func (s *tap) Run(ctx context.Context, sink func(*media.AccessUnit) error) error
 func newSite(t *testing.T) *site {
 	t.Helper()
 	account := &frame.Account{}
-	b, err := backend.New(config.BackendCPU, account)
+	b, err := backend.New(t.Context(), backend.Config{Kind: config.BackendCPU, Account: account})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func newSite(t *testing.T) *site {
 			s.taps[c.URL] = append(s.taps[c.URL], tapped)
 			return tapped, nil
 		},
-		NewDecoder: b.ForCamera,
+		NewDecoder: b.NewDecoder,
 		Account:    account,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

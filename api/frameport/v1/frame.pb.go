@@ -158,7 +158,8 @@ type Skipped struct {
 	// Lost or damaged between camera and worker, or thrown away because an earlier
 	// loss made them undecodable. An estimate where packets are missing.
 	Network uint64 `protobuf:"varint,3,opt,name=network,proto3" json:"network,omitempty"`
-	// Given up by the decoder, or dropped because it was too slow.
+	// Given up by the decoder, or dropped because it was too slow; in batches also
+	// decoded frames that could not be made into a tensor.
 	Decode        uint64 `protobuf:"varint,4,opt,name=decode,proto3" json:"decode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -723,7 +723,8 @@ type StreamBatchesRequest_Start struct {
 }
 
 type StreamBatchesRequest_Credits struct {
-	// Grants this many more batches, 1 to 64.
+	// Grants this many more batches, 1 to 64. At most 64 can be outstanding; more
+	// are refused with INVALID_CREDITS.
 	Credits int32 `protobuf:"varint,2,opt,name=credits,proto3,oneof"`
 }
 

@@ -75,11 +75,14 @@ type FrameServiceClient interface {
 	// StreamBatches sends micro-batches of tensors across cameras, for inference,
 	// against credits as WatchFrames does. A batch holds at most one entry per camera,
 	// the newest frame of each, and no camera starves. A frame that can't be made into a
-	// tensor is left out.
+	// tensor is left out, and counts in skipped.decode of the camera's next entry.
 	//
 	// Errors as WatchFrames, and INVALID_ARGUMENT: INVALID_TENSOR, INVALID_BATCH,
 	// INVALID_DELIVERY, UNKNOWN_LEASE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE, at the start,
-	// when a full batch would be larger than the client or the worker allows.
+	// when a full batch would be larger than the client or the worker allows;
+	// TOO_MANY_STREAMS, also at the start, when full batches of all open streams would
+	// add up to more than the worker allows. INTERNAL: RENDER_FAILED when as many frames
+	// in a row as the stream has cameras could not be made into tensors.
 	// UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, every delivery but INLINE for now.
 	StreamBatches(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamBatchesRequest, StreamBatchesResponse], error)
 	// ShareFrames hands out a camera's frames without copying them. The server
@@ -216,11 +219,14 @@ type FrameServiceServer interface {
 	// StreamBatches sends micro-batches of tensors across cameras, for inference,
 	// against credits as WatchFrames does. A batch holds at most one entry per camera,
 	// the newest frame of each, and no camera starves. A frame that can't be made into a
-	// tensor is left out.
+	// tensor is left out, and counts in skipped.decode of the camera's next entry.
 	//
 	// Errors as WatchFrames, and INVALID_ARGUMENT: INVALID_TENSOR, INVALID_BATCH,
 	// INVALID_DELIVERY, UNKNOWN_LEASE. RESOURCE_EXHAUSTED: FRAME_TOO_LARGE, at the start,
-	// when a full batch would be larger than the client or the worker allows.
+	// when a full batch would be larger than the client or the worker allows;
+	// TOO_MANY_STREAMS, also at the start, when full batches of all open streams would
+	// add up to more than the worker allows. INTERNAL: RENDER_FAILED when as many frames
+	// in a row as the stream has cameras could not be made into tensors.
 	// UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, every delivery but INLINE for now.
 	StreamBatches(grpc.BidiStreamingServer[StreamBatchesRequest, StreamBatchesResponse]) error
 	// ShareFrames hands out a camera's frames without copying them. The server

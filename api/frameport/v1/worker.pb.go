@@ -272,7 +272,7 @@ type Device struct {
 	// Memory that admitted cameras have not taken yet, in bytes.
 	MemoryPromisedBytes int64 `protobuf:"varint,15,opt,name=memory_promised_bytes,json=memoryPromisedBytes,proto3" json:"memory_promised_bytes,omitempty"`
 	// What encodes JPEG of frames on this GPU, for people: nvJPEG's version and file, or
-	// the CPU and why.
+	// the CPU and why. Also how many pictures nvJPEG left to the CPU, if any.
 	JpegEncoder   string `protobuf:"bytes,16,opt,name=jpeg_encoder,json=jpegEncoder,proto3" json:"jpeg_encoder,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -9,7 +9,9 @@
 :class:`Client` blocks; :mod:`frameport.aio` has the same for asyncio.
 """
 
-from ._stream import FrameStream, Stream
+from ._stream import BatchStream, FrameStream, Stream
+from ._version import __version__ as __version__
+from .batches import Batch, BatchEntry
 from .camera import Camera, CameraEvent, Fault
 from .client import Client
 from .clock import Clock
@@ -35,14 +37,14 @@ from .errors import (
     WaitExpired,
     WorkerFault,
 )
-from ._version import __version__ as __version__
 from .frame import Frame, Skipped, Transform
 from .settings import CameraSettings
 from .worker import Device, Worker
 
-
-
 __all__ = [
+    "Batch",
+    "BatchEntry",
+    "BatchStream",
     "CallTimeout",
     "Camera",
     "CameraEvent",

@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple, Union
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT = 10.0
-DEFAULT_MAX_MESSAGE_BYTES = 32 << 20
+DEFAULT_MAX_MESSAGE_BYTES = 64 << 20
 """What a worker sends at most."""
 
 Options = List[Tuple[str, Union[str, int]]]
@@ -29,11 +29,11 @@ def resolve(address: Optional[str]) -> str:
     return address
 
 
-def options(address: str, max_message_bytes: int) -> Options:
+def options(max_message_bytes: int) -> Options:
     """Returns gRPC's options for a channel."""
     if max_message_bytes < 1:
         raise ValueError(f"max_message_bytes is {max_message_bytes}: give 1 or more")
-    out: Options = [
+    return [
         ("grpc.max_receive_message_length", max_message_bytes),
         # A worker is a machine of the same network: http_proxy is not for it.
         ("grpc.enable_http_proxy", 0),
@@ -43,7 +43,3 @@ def options(address: str, max_message_bytes: int) -> Options:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.max_pings_without_data", 0),
     ]
-    if address.startswith("unix:"):
-        # gRPC's own choice is the path, which Go's HTTP/2 refuses as a host name.
-        out.append(("grpc.default_authority", "localhost"))
-    return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from .errors import FieldViolation, InvalidRequest
 
@@ -18,14 +18,15 @@ def word(enum: Any, value: int) -> str:
         return str(value)
 
 
-def value(enum: Any, text: str, field: str, reason: str) -> Any:
-    """Returns the value for a word, in any case. A word that is none raises InvalidRequest."""
+def value(enum: Any, text: str, field: str, reason: str, besides: Sequence[str] = ()) -> Any:
+    """Returns the value for a word, in any case. A word that is none, or is in besides,
+    raises InvalidRequest."""
     prefix = _prefix(enum)
     name = prefix + text.upper()
     number = enum.DESCRIPTOR.values_by_name.get(name)
-    if number is None or number.number == 0:
+    if number is None or number.number == 0 or text.lower() in besides:
         known = [v.name[len(prefix) :].lower() for v in enum.DESCRIPTOR.values if v.number]
-        raise wrong(field, f"is {text!r}; give one of {', '.join(known)}", reason)
+        raise wrong(field, f"is {text!r}; give one of {', '.join(k for k in known if k not in besides)}", reason)
     return number.number
 
 

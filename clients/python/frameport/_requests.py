@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Iterable, List, Mapping, Optional, Tuple, Union
 
-from . import _enums, _times, settings
-from ._proto.v1 import camera_service_pb2, frame_service_pb2, media_pb2, output_pb2, worker_service_pb2
+from . import _enums, _times, batches, settings
+from ._proto.v1 import camera_service_pb2, frame_service_pb2, media_pb2, output_pb2, tensor_pb2, worker_service_pb2
 from .clock import Probe
 from .frame import FORMATS, Frame
 from .settings import CameraSettings
@@ -78,9 +78,41 @@ def watch_frames(
     )
 
 
-def one_credit() -> frame_service_pb2.WatchFramesRequest:
+def one_frame() -> frame_service_pb2.WatchFramesRequest:
     """Makes the message that asks for the next frame."""
     return frame_service_pb2.WatchFramesRequest(credits=1)
+
+
+def stream_batches(
+    cameras: Cameras,
+    labels: Labels,
+    spec: tensor_pb2.TensorSpec,
+    max_batch_size: Optional[int],
+    max_wait: Optional[float],
+    max_message_bytes: int,
+) -> frame_service_pb2.StreamBatchesRequest:
+    """Makes the first message of a stream of batches: it grants the first credit."""
+    if max_batch_size is None:
+        max_batch_size = batches.default_size(spec, max_message_bytes)
+    elif max_batch_size == 0:  # the contract's word for its default, and here a mistake
+        raise _enums.wrong("max_batch_size", "is 0; give 1 to 256, or leave it out", "INVALID_BATCH")
+    start = frame_service_pb2.StreamBatchesStart(
+        camera_ids=names(cameras),
+        label_selector=selector(labels),
+        tensor=spec,
+        max_batch_size=max_batch_size,
+        delivery=tensor_pb2.DELIVERY_INLINE,
+        credits=1,
+        max_message_bytes=max_message_bytes,
+    )
+    if max_wait is not None:
+        _times.set_duration(start.max_wait, max_wait)
+    return frame_service_pb2.StreamBatchesRequest(start=start)
+
+
+def one_batch() -> frame_service_pb2.StreamBatchesRequest:
+    """Makes the message that asks for the next batch."""
+    return frame_service_pb2.StreamBatchesRequest(credits=1)
 
 
 def names(cameras: Cameras) -> List[str]:

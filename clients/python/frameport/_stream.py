@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import queue
+import threading
 from typing import Any, Callable, Generic, Iterator, Optional, TypeVar
 
 import grpc
 
-from . import _requests
+from . import _requests, batches, frame
 from ._proto.v1 import frame_service_pb2
+from .batches import Batch
 from .errors import ClientClosed, translate
-from .frame import Frame, Picture, from_message
+from .frame import Frame, Picture
 
 Item = TypeVar("Item", covariant=True)
 Self = TypeVar("Self", bound="Stream[Any]")
@@ -23,12 +25,20 @@ class Stream(Generic[Item]):
     more. ``with`` makes that explicit. One thread reads a stream.
     """
 
+    # Note: [Ctrl-C] gRPC waits for messages with a threading.Condition, whose lock is in
+    # disorder when a KeyboardInterrupt comes at the wrong moment: then the next call on the
+    # stream fails or never returns. Interrupts come in the main thread only, so another one
+    # waits for gRPC, and the loop's waits for that with a queue that takes interrupts.
+
     def __init__(self, start: Callable[[], Any], result: Callable[[Any], Item], address: str) -> None:
         self._start = start
         self._result = result
         self._address = address
         self._call: Any = None
         self._closed = False
+        self._asked = False
+        self._reads: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def __iter__(self: Self) -> Self:
         return self
@@ -36,34 +46,43 @@ class Stream(Generic[Item]):
     def __next__(self) -> Item:
         if self._closed:
             raise StopIteration
-        try:
+        if not self._asked:
             self._ask()
-            message = next(self._call)
-        except grpc.RpcError as error:
-            cancelled = self._closed or error.code() is grpc.StatusCode.CANCELLED
-            self.close()
-            if cancelled:  # by close, here or of the client
-                raise StopIteration from None
-            raise translate(error, self._address) from None
-        except StopIteration:
-            self.close()
-            raise
-        except ValueError:  # gRPC's way to say that the channel is closed
-            self.close()
-            raise ClientClosed("the client is closed: make a new one") from None
-        return self._result(message)
+            # Stays set when an interrupt comes before the item: asking twice would bring
+            # one that waits here and grows old.
+            self._asked = True
+        message = self._messages.get()
+        self._asked = False
+        if not isinstance(message, Exception):
+            return self._result(message)
+        cancelled = self._closed or _cancelled(message)
+        self.close()
+        if cancelled or isinstance(message, StopIteration):  # cancelled by close, here or of the client
+            raise StopIteration from None
+        if isinstance(message, grpc.RpcError):
+            raise translate(message, self._address) from None
+        raise message
 
     def _ask(self) -> None:
         if self._call is None:
-            self._call = self._start()
+            try:
+                self._call = self._start()
+            except ValueError:  # gRPC's way to say that the channel is closed
+                self.close()
+                raise ClientClosed("the client is closed: make a new one") from None
             if self._closed:  # meanwhile, by another thread
                 self._call.cancel()
+            # It knows nothing of the stream, so that one that is left can go.
+            read = (self._call, self._reads, self._messages)
+            threading.Thread(target=_read, args=read, name="frameport-stream", daemon=True).start()
+        self._reads.put(True)
 
     def close(self) -> None:
         """Ends the stream. A thread that waits for the next item sees the end of the loop."""
         self._closed = True
         if self._call is not None:
             self._call.cancel()
+        self._reads.put(False)
 
     def __enter__(self: Self) -> Self:
         return self
@@ -76,12 +95,55 @@ class Stream(Generic[Item]):
             self.close()
 
 
-class FrameStream(Stream[Frame[Picture]], Iterator[Frame[Picture]]):
-    """Frames of cameras, always the newest.
+def _read(call: Any, reads: queue.SimpleQueue[bool], messages: queue.SimpleQueue[Any]) -> None:
+    """Reads a message of the call for every True. A False or an error ends it, and is the
+    last thing that the reader of messages gets."""
+    try:
+        while reads.get():
+            messages.put(next(call))
+        messages.put(StopIteration())
+    except Exception as error:
+        messages.put(error)
 
-    Asking for the next frame is what lets the worker send one, so none grows old in a
+
+def _cancelled(error: Exception) -> bool:
+    return isinstance(error, grpc.RpcError) and error.code() is grpc.StatusCode.CANCELLED
+
+
+class CreditStream(Stream[Item]):
+    """A stream on which an item comes only when it is asked for.
+
+    Asking for the next one is what lets the worker send it, so none grows old in a
     buffer while this program works on the one before.
     """
+
+    def __init__(
+        self,
+        call: Callable[[Iterator[Any]], Any],
+        start: Any,
+        credit: Callable[[], Any],
+        result: Callable[[Any], Item],
+        address: str,
+    ) -> None:
+        # gRPC takes requests from the queue on a thread of its own; None ends them.
+        requests: queue.SimpleQueue[Optional[Any]] = queue.SimpleQueue()
+        requests.put(start)
+        super().__init__(start=lambda: call(iter(requests.get, None)), result=result, address=address)
+        self._requests = requests
+        self._credit = credit
+
+    def _ask(self) -> None:
+        if self._call is not None:  # the start holds the first credit
+            self._requests.put(self._credit())
+        super()._ask()
+
+    def close(self) -> None:
+        super().close()
+        self._requests.put(None)
+
+
+class FrameStream(CreditStream[Frame[Picture]], Iterator[Frame[Picture]]):
+    """Frames of cameras, always the newest: each is sent when the loop asks for it."""
 
     def __init__(
         self,
@@ -89,30 +151,16 @@ class FrameStream(Stream[Frame[Picture]], Iterator[Frame[Picture]]):
         start: frame_service_pb2.WatchFramesRequest,
         address: str,
     ) -> None:
-        # gRPC takes requests from the queue on a thread of its own; None ends them.
-        requests: queue.SimpleQueue[Optional[Any]] = queue.SimpleQueue()
-        requests.put(start)
-        super().__init__(
-            start=lambda: watch(iter(requests.get, None)),
-            result=lambda response: from_message(response.frame),
-            address=address,
-        )
-        self._requests = requests
-        self._asked = False
+        super().__init__(watch, start, _requests.one_frame, lambda r: frame.from_message(r.frame), address)
 
-    def __next__(self) -> Frame[Picture]:
-        frame = super().__next__()
-        self._asked = False
-        return frame
 
-    def _ask(self) -> None:
-        if self._call is not None and not self._asked:  # the start holds the first credit
-            self._requests.put(_requests.one_credit())
-        # Stays set when an interrupt (Ctrl-C) comes before the frame: a second credit
-        # would bring a frame that waits here and grows old.
-        self._asked = True
-        super()._ask()
+class BatchStream(CreditStream[Batch], Iterator[Batch]):
+    """Batches of cameras' newest frames: each is made and sent when the loop asks for it."""
 
-    def close(self) -> None:
-        super().close()
-        self._requests.put(None)
+    def __init__(
+        self,
+        stream: Callable[[Iterator[Any]], Any],
+        start: frame_service_pb2.StreamBatchesRequest,
+        address: str,
+    ) -> None:
+        super().__init__(stream, start, _requests.one_batch, lambda r: batches.from_message(r.batch), address)

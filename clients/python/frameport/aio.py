@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Generic, List, Optional, TypeVa
 import grpc
 import grpc.aio
 
-from . import _channel, _requests, camera, frame, worker
+from . import _channel, _requests, batches, camera, frame, worker
 from ._proto.v1 import (
     camera_service_pb2,
     camera_service_pb2_grpc,
@@ -25,6 +25,7 @@ from ._proto.v1 import (
     worker_service_pb2_grpc,
 )
 from ._requests import Cameras, Crop, Labels, Position
+from .batches import Batch
 from .camera import Camera, CameraEvent
 from .clock import Clock, estimate
 from .errors import ClientClosed, translate
@@ -34,12 +35,14 @@ from .worker import Worker
 if TYPE_CHECKING:
     from typing import Literal
 
+    from numpy.typing import DTypeLike
     from typing_extensions import Unpack
 
+    from .batches import PerChannel
     from .client import Array, ArrayFormat
     from .settings import CameraSettings
 
-__all__ = ["Client", "FrameStream", "Stream"]
+__all__ = ["BatchStream", "Client", "FrameStream", "Stream"]
 
 Item = TypeVar("Item", covariant=True)
 Self = TypeVar("Self", bound="Stream[Any]")
@@ -119,18 +122,42 @@ class Stream(Generic[Item]):
             self._end()
 
 
-class FrameStream(Stream[Frame[Picture]]):
+class CreditStream(Stream[Item]):
+    """A stream on which an item comes only when it is asked for."""
+
+    def __init__(
+        self,
+        call: Callable[[], Any],
+        start: Any,
+        credit: Callable[[], Any],
+        result: Callable[[Any], Item],
+        address: str,
+    ) -> None:
+        super().__init__(call, result, address)
+        self._request = start
+        self._credit = credit
+
+    async def _ask(self) -> None:
+        await self._call.write(self._request)  # the start holds the first credit
+        self._request = self._credit()
+
+
+class FrameStream(CreditStream[Frame[Picture]]):
     """Frames of cameras, always the newest; see :class:`frameport.FrameStream`."""
 
     def __init__(
         self, watch: Callable[[], Any], start: frame_service_pb2.WatchFramesRequest, address: str
     ) -> None:
-        super().__init__(watch, lambda response: frame.from_message(response.frame), address)
-        self._request = start
+        super().__init__(watch, start, _requests.one_frame, lambda r: frame.from_message(r.frame), address)
 
-    async def _ask(self) -> None:
-        await self._call.write(self._request)  # the start holds the first credit
-        self._request = _requests.one_credit()
+
+class BatchStream(CreditStream[Batch]):
+    """Batches of cameras' newest frames; see :class:`frameport.BatchStream`."""
+
+    def __init__(
+        self, stream: Callable[[], Any], start: frame_service_pb2.StreamBatchesRequest, address: str
+    ) -> None:
+        super().__init__(stream, start, _requests.one_batch, lambda r: batches.from_message(r.batch), address)
 
 
 class Client:
@@ -153,7 +180,7 @@ class Client:
         """Largest message that is taken."""
         self._timeout = timeout
         self._channel = grpc.aio.insecure_channel(
-            self.address, options=_channel.options(self.address, max_message_bytes)
+            self.address, options=_channel.options(max_message_bytes)
         )
         self._cameras: Any = camera_service_pb2_grpc.CameraServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._frames: Any = frame_service_pb2_grpc.FrameServiceStub(self._channel)  # type: ignore[no-untyped-call]
@@ -267,6 +294,29 @@ class Client:
         spec = _requests.output(format, width, height, fit, crop, quality)
         start = _requests.watch_frames(cameras, labels, spec, max_fps, self.max_message_bytes)
         return FrameStream(self._frames.WatchFrames, start, self.address)
+
+    def batches(
+        self,
+        cameras: Cameras = None,
+        labels: Labels = None,
+        *,
+        width: int,
+        height: int,
+        dtype: DTypeLike = "float32",
+        layout: str = "nchw",
+        fit: str = "letterbox",
+        channel_order: str = "rgb",
+        scale: Optional[float] = None,
+        mean: PerChannel = None,
+        std: PerChannel = None,
+        pad_value: Optional[float] = None,
+        max_batch_size: Optional[int] = None,
+        max_wait: Optional[float] = None,
+    ) -> BatchStream:
+        """Makes tensors of cameras' newest frames; see :meth:`frameport.Client.batches`."""
+        spec = batches.spec(width, height, dtype, layout, fit, channel_order, scale, mean, std, pad_value)
+        start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes)
+        return BatchStream(self._frames.StreamBatches, start, self.address)
 
     async def cameras(self, labels: Labels = None) -> List[Camera]:
         """Returns all cameras, or those whose labels fit, by name."""

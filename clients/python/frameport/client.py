@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Union, overload
 
 import grpc
 
-from . import _channel, _requests, camera, frame, worker
+from . import _channel, _requests, batches, camera, frame, worker
 from ._proto.v1 import camera_service_pb2, camera_service_pb2_grpc, frame_service_pb2_grpc, worker_service_pb2
 from ._proto.v1 import worker_service_pb2_grpc
 from ._requests import Cameras, Crop, Labels, Position
-from ._stream import FrameStream, Stream
+from ._stream import BatchStream, FrameStream, Stream
 from .camera import Camera, CameraEvent
 from .clock import Clock, estimate
 from .errors import ClientClosed, translate
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from typing import Literal
 
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
     from typing_extensions import Unpack
 
+    from .batches import PerChannel
     from .settings import CameraSettings
 
     ArrayFormat = Literal["bgr", "rgb", "gray", "nv12"]
@@ -53,7 +54,7 @@ class Client:
                 FRAMEPORT_ADDRESS, or 127.0.0.1:50051.
             timeout: Seconds that a call may take, beyond the ``wait`` that it asks for.
                 Streams have none.
-            max_message_bytes: Largest message to take. Default 32 MiB, what a worker
+            max_message_bytes: Largest message to take. Default 64 MiB, what a worker
                 sends at most; a 4K picture in "bgr" has 24.9 MB.
         """
         self.address = _channel.resolve(address)
@@ -62,7 +63,7 @@ class Client:
         """Largest message that is taken."""
         self._timeout = timeout
         self._channel = grpc.insecure_channel(
-            self.address, options=_channel.options(self.address, max_message_bytes)
+            self.address, options=_channel.options(max_message_bytes)
         )
         self._cameras: Any = camera_service_pb2_grpc.CameraServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._frames: Any = frame_service_pb2_grpc.FrameServiceStub(self._channel)  # type: ignore[no-untyped-call]
@@ -224,6 +225,62 @@ class Client:
         spec = _requests.output(format, width, height, fit, crop, quality)
         start = _requests.watch_frames(cameras, labels, spec, max_fps, self.max_message_bytes)
         return FrameStream(self._frames.WatchFrames, start, self.address)
+
+    def batches(
+        self,
+        cameras: Cameras = None,
+        labels: Labels = None,
+        *,
+        width: int,
+        height: int,
+        dtype: DTypeLike = "float32",
+        layout: str = "nchw",
+        fit: str = "letterbox",
+        channel_order: str = "rgb",
+        scale: Optional[float] = None,
+        mean: PerChannel = None,
+        std: PerChannel = None,
+        pad_value: Optional[float] = None,
+        max_batch_size: Optional[int] = None,
+        max_wait: Optional[float] = None,
+    ) -> BatchStream:
+        """Makes tensors of cameras' newest frames, for a model: every step of the loop gets a
+        :class:`frameport.Batch` with at most one frame of each camera.
+
+        As with :meth:`watch`, a batch is made when the loop asks for it, of the newest
+        frames not seen yet. It goes when it is full, when all cameras are in it, or
+        ``max_wait`` after the first; an empty one never does. With more cameras than fit,
+        they take turns. An element is (value * scale - mean) / std, with value 0 to 255.
+
+        Args:
+            cameras: One name or several. None = all that fit ``labels``.
+            labels: A selector ("site=north,!test"), or a mapping of labels that must all
+                be there. Cameras that come later and fit join the stream.
+            width, height: Size of the tensor's pictures, 1 to 8192 pixels.
+            dtype: "float32", "float16" or "uint8", or numpy's types. uint8 is rounded, and
+                cut off at 0 and 255.
+            layout: "nchw" as PyTorch and ONNX models take it, or "nhwc".
+            fit: How the picture is put into the size: "letterbox" (padded with
+                ``pad_value``), "cover" (fills, cut off) or "stretch".
+            channel_order: "rgb" or "bgr".
+            scale: Factor, finite and not 0. Default 1/255 for floats, 1 for uint8.
+            mean: Subtracted after scale: one number, or one per channel. Default 0.
+            std: Divisor after mean, not 0: one number, or one per channel. Default 1.
+            pad_value: Border of a letterbox before scale, mean and std, 0 to 255. Default
+                114, what YOLO models are trained with.
+            max_batch_size: Most frames in a batch, 1 to 256. Default 8, or as many as fit
+                into a message.
+            max_wait: Seconds that a batch which is not full waits for more cameras, counted
+                from its first frame, 0 to 10. Default 0.005.
+
+        Raises, here or at the first step or a later one:
+            FrameTooLarge: A full batch does not fit into a message: 64 MiB, or less when
+                the client was made with a smaller ``max_message_bytes``.
+            CameraNotFound, CameraRemoved, ConnectionFailed, InvalidRequest: As :meth:`watch`.
+        """
+        spec = batches.spec(width, height, dtype, layout, fit, channel_order, scale, mean, std, pad_value)
+        start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes)
+        return BatchStream(self._frames.StreamBatches, start, self.address)
 
     # Cameras
 

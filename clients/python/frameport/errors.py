@@ -13,6 +13,7 @@ from typing import Dict, Mapping, Optional, Sequence, Tuple, Type, Union
 import grpc
 from google.protobuf.message import DecodeError
 
+from ._channel import DEFAULT_MAX_MESSAGE_BYTES
 from ._proto import errors_pb2
 
 _DETAILS = "grpc-status-details-bin"
@@ -122,7 +123,7 @@ class LimitReached(FrameportError):
 
 
 class FrameTooLarge(LimitReached):
-    """The frame does not fit into a message; metadata ``required_bytes`` and ``limit_bytes``."""
+    """The frame, or a full batch, does not fit into a message; metadata ``required_bytes`` and ``limit_bytes``."""
 
 
 class SlowConsumer(LimitReached):
@@ -169,6 +170,8 @@ def translate(error: grpc.RpcError, address: str) -> FrameportError:
     text: str = error.details() or ""
     reason, metadata, violations, retry = _details(error.trailing_metadata() or ())
     cls = _BY_REASON.get(reason) or _BY_CODE.get(code, FrameportError)
+    if reason == "FRAME_TOO_LARGE":
+        text += _larger(metadata)
     if not reason:  # not from a worker: gRPC itself, or something else that listens there
         if code is grpc.StatusCode.UNAVAILABLE:
             cls = ConnectionFailed
@@ -190,6 +193,16 @@ def translate(error: grpc.RpcError, address: str) -> FrameportError:
         field_violations=violations,
         retry_delay=retry,
     )
+
+
+def _larger(metadata: Mapping[str, str]) -> str:
+    """Says how this package's client takes a larger message, where that helps."""
+    required, limit = metadata.get("required_bytes", ""), metadata.get("limit_bytes", "")
+    if not required.isdecimal() or not limit.isdecimal():
+        return ""
+    if int(limit) >= DEFAULT_MAX_MESSAGE_BYTES or int(required) > DEFAULT_MAX_MESSAGE_BYTES:
+        return ""
+    return f"; here: Client(max_message_bytes={required}) or more"
 
 
 def _details(

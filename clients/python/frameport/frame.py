@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Optional, Tuple, TypeVar
 
 import numpy as np
 
 from . import _enums, _times
+from ._moment import Moment
 from ._proto.v1 import frame_pb2, media_pb2, output_pb2
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from .clock import Clock
 
 Picture = TypeVar("Picture", covariant=True)
 """``numpy.ndarray`` of uint8, or ``bytes`` for JPEG."""
@@ -67,7 +64,7 @@ class Transform:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Frame(Generic[Picture]):
+class Frame(Moment, Generic[Picture]):
     """One picture of one camera, with where it belongs and when it was."""
 
     camera: str
@@ -126,58 +123,6 @@ class Frame(Generic[Picture]):
     """What this stream did not deliver since the frame before. All 0 in :meth:`Client.latest`."""
 
     @property
-    def position(self) -> Tuple[int, int]:
-        """(epoch, sequence): orders the frames of a camera."""
-        return self.epoch, self.sequence
-
-    @property
-    def pts(self) -> float:
-        """Seconds since the epoch began, by the camera's clock."""
-        return self.pts_ns / 1e9
-
-    @property
-    def capture_time(self) -> datetime:
-        """Best known time of the exposure, in UTC."""
-        return _times.utc(self.capture_time_ns)
-
-    @property
-    def capture_timestamp(self) -> float:
-        """The same in seconds since 1970."""
-        return self.capture_time_ns / 1e9
-
-    @property
-    def received_time(self) -> datetime:
-        """When the picture's last packet reached the worker, in UTC by the worker's clock."""
-        return _times.utc(self.received_time_ns)
-
-    @property
-    def decoded_time(self) -> datetime:
-        """When the decoder was done, in UTC by the worker's clock."""
-        return _times.utc(self.decoded_time_ns)
-
-    @property
-    def sent_time(self) -> datetime:
-        """When the worker sent this frame, in UTC by the worker's clock."""
-        return _times.utc(self.sent_time_ns)
-
-    @property
-    def worker_age(self) -> float:
-        """Seconds from the picture's arrival at the worker until it was sent: one clock, exact."""
-        return (self.sent_time_ns - self.received_time_ns) / 1e9
-
-    def age(self, clock: Optional[Clock] = None) -> float:
-        """Seconds from the picture's arrival at the worker until now.
-
-        On another machine than the worker's, pass what ``Client.clock()`` returned:
-        without it the difference of the two clocks is in the result.
-        """
-        return _now(clock) - self.received_time_ns / 1e9
-
-    def capture_age(self, clock: Optional[Clock] = None) -> float:
-        """Seconds from the exposure until now: as right as the capture time is, and see :meth:`age`."""
-        return _now(clock) - self.capture_time_ns / 1e9
-
-    @property
     def planes(self) -> Tuple[NDArray[np.uint8], ...]:
         """Views of the picture's planes: for "nv12" luma (height, width) and chroma
         (height / 2, width / 2, 2), Cb before Cr, sizes rounded up; one for other arrays;
@@ -197,14 +142,8 @@ class Frame(Generic[Picture]):
         )
 
 
-def _now(clock: Optional[Clock]) -> float:
-    now = time.time()
-    return clock.to_worker(now) if clock is not None else now
-
-
 def from_message(m: frame_pb2.Frame) -> Frame[Any]:
     """Makes a frame of the message."""
-    s, t = m.skipped, m.transform
     return Frame(
         camera=m.camera_id,
         epoch=m.epoch,
@@ -215,7 +154,7 @@ def from_message(m: frame_pb2.Frame) -> Frame[Any]:
         height=m.height,
         source_width=m.source_width,
         source_height=m.source_height,
-        transform=Transform(t.scale_x, t.scale_y, t.offset_x, t.offset_y),
+        transform=transform(m.transform),
         color_matrix=_enums.word(media_pb2.ColorMatrix, m.color.matrix),
         color_range=_enums.word(media_pb2.ColorRange, m.color.range),
         pts_ns=m.pts.ToNanoseconds(),
@@ -227,8 +166,18 @@ def from_message(m: frame_pb2.Frame) -> Frame[Any]:
         sent_time_ns=m.sent_time.ToNanoseconds(),
         key_frame=m.key_frame,
         corrupt=m.corrupt,
-        skipped=Skipped(s.policy, s.slow_consumer, s.network, s.decode),
+        skipped=skipped(m.skipped),
     )
+
+
+def skipped(m: frame_pb2.Skipped) -> Skipped:
+    """Makes the counts of the message."""
+    return Skipped(m.policy, m.slow_consumer, m.network, m.decode)
+
+
+def transform(m: media_pb2.Transform) -> Transform:
+    """Makes the mapping of the message."""
+    return Transform(m.scale_x, m.scale_y, m.offset_x, m.offset_y)
 
 
 def _image(m: frame_pb2.Frame) -> Any:

@@ -130,6 +130,43 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
         del stream
         await until(gone, "the end of the stream")
 
+    async def test_batches(self):
+        async def newest():
+            camera = await self.client.camera("street")
+            return camera.epoch, camera.sequence
+
+        async def grown():
+            return (await newest()) >= (last.epoch, last.sequence + 6)
+
+        form = {"width": 64, "height": 36, "dtype": "float16", "layout": "nhwc"}
+        async with self.client.batches("street", **form) as batches:
+            batch = await batches.__anext__()
+            self.assertEqual((batch.number, batch.tensor.shape, batch.tensor.dtype), (1, (1, 36, 64, 3), np.float16))
+            last = batch.entries[0]
+            await until(grown, "six frames more")
+            expected = await newest()
+            entry = (await batches.__anext__()).entries[0]
+            self.assertGreaterEqual(entry.position, expected, "a batch was made before it was asked for")
+            self.assertEqual(entry.skipped.total, entry.sequence - last.sequence - 1)
+            self.assertEqual(entry.box_to_source((16, 9, 48, 27)), (320, 180, 960, 540))
+        self.assertEqual([b async for b in batches], [], "a closed stream stays closed")
+
+        for wrong, error in (
+            ({"cameras": "nosuch"}, frameport.CameraNotFound),
+            ({"std": 0}, frameport.InvalidRequest),
+            ({"width": 8192, "height": 8192}, frameport.FrameTooLarge),
+        ):
+            with self.assertRaises(error):
+                await self.client.batches(**{**form, **wrong}).__anext__()
+
+        await self.client.add_camera("going-batches-aio", harness.url())
+        stream = self.client.batches("going-batches-aio", **form)
+        await stream.__anext__()
+        await self.client.remove_camera("going-batches-aio")
+        with self.assertRaises(frameport.CameraRemoved):
+            async for _ in stream:
+                pass
+
     async def test_errors_of_streams(self):
         with self.assertRaises(frameport.CameraNotFound):
             await self.client.watch(["street", "nosuch"]).__anext__()
@@ -177,7 +214,8 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
                     await client.cameras()
         client = aio.Client("127.0.0.1:1")
         await client.close()
-        for call in (client.cameras, client.watch().__anext__, client.watch_cameras().__anext__):
+        batches = client.batches(width=1, height=1)
+        for call in (client.cameras, client.watch().__anext__, batches.__anext__, client.watch_cameras().__anext__):
             with self.assertRaises(frameport.ClientClosed):
                 await call()
 

@@ -30,7 +30,11 @@ class Readme(unittest.TestCase):
             [r"street 1/\d+ \(360, 640, 3\) age -?\d+ ms, skipped \d+", r"parking 1/\d+ \(360, 640, 3\)"],
             [r"current door connecting|added door|current door running", r"door running", r"\[\('door', 1280, None\)\]"],
             [r"parking \(1080, 1920\) mean", r"street \(720, 1280\) mean", "CAMERA_NOT_FOUND - no camera"],
-            [r"\(1, 3, 640, 640\) \(640\.0, 360\.0\) -?[0-9.]+ ms old, give or take [0-9.]+"],
+            [
+                r"\([12], 3, 640, 640\) float32",
+                r"street \(320\.0, 200\.0, 640\.0, 520\.0\) -?[0-9.]+ ms old, give or take [0-9.]+"
+                r"|parking \(480\.0, 300\.0, 960\.0, 780\.0\) ",
+            ],
         ]
         self.assertEqual(len(blocks), len(expected))
         with tempfile.TemporaryDirectory() as folder:

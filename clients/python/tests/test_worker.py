@@ -188,39 +188,45 @@ class Watch(WithClient):
         self.assertEqual(positions, sorted(positions))
 
     def test_an_interrupted_step_does_not_ask_twice(self):
-        asked = queue.SimpleQueue()
-
-        def watch(requests):
-            taken = iter(self.client._frames.WatchFrames(tap(requests)))
-
-            class Call:
-                interrupt = True
-
-                def __next__(self):
-                    if Call.interrupt:
-                        Call.interrupt = False
-                        raise KeyboardInterrupt
-                    return next(taken)
-
-                def cancel(self):
-                    taken.cancel()
-
-            return Call()
+        asked, waiting = queue.SimpleQueue(), set()
 
         def tap(requests):
             for request in requests:
                 asked.put(request.WhichOneof("request"))
                 yield request
 
-        stream = self.client.watch("street", format="gray", width=64)
-        patched = frameport.FrameStream(watch, stream._requests.get(), self.client.address)
-        with patched:
-            with self.assertRaises(KeyboardInterrupt):
-                next(patched)
-            frames = [next(patched), next(patched)]
+        def watch(requests):
+            taken = self.client._frames.WatchFrames(tap(requests))
+
+            class Call:
+                cancel = staticmethod(taken.cancel)
+
+                def __next__(self):
+                    waiting.add(threading.current_thread())
+                    return next(taken)
+
+            return Call()
+
+        class Interrupted(queue.SimpleQueue):
+            left = 2
+
+            def get(self):
+                if self.left:
+                    self.left -= 1
+                    raise KeyboardInterrupt
+                return super().get()
+
+        start = self.client.watch("street", format="gray", width=64)._requests.get()
+        with frameport.FrameStream(watch, start, "") as stream:
+            stream._messages = Interrupted()
+            for _ in range(2):
+                with self.assertRaises(KeyboardInterrupt):
+                    next(stream)
+            frames = [next(stream), next(stream)]
         self.assertLess(frames[0].position, frames[1].position)
         self.assertEqual([asked.get(), asked.get()], ["start", "credits"])
         self.assertTrue(asked.empty())
+        self.assertNotIn(threading.main_thread(), waiting, "gRPC would be interrupted in the middle of waiting")
 
     def test_several_cameras_take_turns(self):
         with self.client.watch(format="gray", width=64, labels={"demo": "true"}) as frames:
@@ -248,11 +254,13 @@ class Watch(WithClient):
 
     def test_a_loop_that_is_left_ends_the_stream(self):
         self.enterContext_(added(self.client, "left"))
+        threads = threading.active_count()
         for frame in self.client.watch("left", format="gray", width=64):
             self.assertEqual(self.readers("left"), 1)
             break
         gc.collect()
         until(lambda: self.readers("left") == 0, "the end of the stream")
+        until(lambda: threading.active_count() <= threads, "the end of gRPC's thread for requests")
 
     def test_close_ends_a_loop_that_waits(self):
         self.enterContext_(added(self.client, "mute", "rtsp://127.0.0.1:9/none"))

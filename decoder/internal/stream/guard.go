@@ -26,6 +26,8 @@ type Guard struct {
 	// FrameNumberBits is how long frame numbers are in slices (H.264), 0 when that
 	// is not known.
 	FrameNumberBits int
+	// Fields: a frame may be coded as two fields (H.264).
+	Fields bool
 	// Sequences counts the sequence parameter sets, or key frames of VP8 and VP9, that
 	// differed from the one before.
 	Sequences uint64
@@ -94,11 +96,12 @@ func (g *Guard) isSlice(header byte) bool {
 func (g *Guard) look(nal []byte) {
 	g.sps = append(g.sps[:0], nal...)
 	g.Sequences++
-	g.GapsAllowed, g.FrameNumberBits, g.refused = false, 0, nil
+	g.GapsAllowed, g.FrameNumberBits, g.Fields, g.refused = false, 0, false, nil
 	if g.Codec == media.CodecH264 {
 		var sps h264.SPS
 		if sps.Unmarshal(nal) == nil {
 			g.GapsAllowed = sps.GapsInFrameNumValueAllowedFlag
+			g.Fields = !sps.FrameMbsOnlyFlag
 			if !sps.SeparateColourPlaneFlag { // then something else comes before them
 				g.FrameNumberBits = int(sps.Log2MaxFrameNumMinus4) + 4
 			}

@@ -49,6 +49,8 @@ public:
     void parse(const CUVIDSOURCEDATAPACKET &packet);
 
     bool busy = false;
+    // The sequence callback failed: the parser takes nothing more, and says so.
+    bool refused = false;
 
 private:
     void finish(); // the picture that is being gathered
@@ -59,6 +61,7 @@ private:
     int decode(const Bytes &data, const NalInfo &first, const PictureFacts &f, const std::vector<unsigned> &slices, CUvideotimestamp timestamp);
     int free_index();
     void bump(size_t keep);
+    void sort_times(Waiting *next);
     void show(size_t keep);
     void flush();
 
@@ -81,6 +84,10 @@ private:
     // The surfaces that VP9 can show again.
     std::array<int, 8> slots_ = {-1, -1, -1, -1, -1, -1, -1, -1};
     bool hidden_ = false; // the frame that is being decoded is not shown
+    // Times are taken for those of decoding when one of the first pictures comes out
+    // with a later one than a picture behind it has.
+    int suspicious_ = 16;
+    bool sorting_ = false;
 };
 
 void Parser::parse(const CUVIDSOURCEDATAPACKET &packet) {
@@ -104,10 +111,13 @@ void Parser::parse(const CUVIDSOURCEDATAPACKET &packet) {
                 finish();
                 pending_time_ = packet.timestamp;
                 slices = false;
-                done = one; // of a packet that holds one picture the rest is dropped
+                done = one; // of a packet that holds one picture further ones are dropped
             }
             if (done) {
-                break;
+                if (i.parameters) {
+                    sets_.keep(i, &rest[n.begin], n.end - n.begin);
+                }
+                continue;
             }
             slices = slices || i.slice;
             pending_.insert(pending_.end(), rest.begin() + static_cast<ptrdiff_t>(n.start), rest.begin() + static_cast<ptrdiff_t>(n.end));
@@ -244,6 +254,7 @@ bool Parser::sequence(const Bytes &data, bool repeated) {
     int result = params_.pfnSequenceCallback ? params_.pfnSequenceCallback(params_.pUserData, &told) : 1;
     if (result <= 0) {
         begun_ = false;
+        refused = true;
         active_.clear();
         return false;
     }
@@ -338,8 +349,23 @@ void Parser::bump(size_t keep) {
         auto first = std::min_element(reorder_.begin(), reorder_.end(), [](const Waiting &a, const Waiting &b) { return a.order < b.order; });
         ready_.push_back(*first);
         reorder_.erase(first);
+        sort_times(&ready_.back());
     }
     show(params_.ulMaxDisplayDelay);
+}
+
+// The real parser repairs what it takes for decoding times: the picture gets the
+// earliest time of those held back, which gets the picture's.
+void Parser::sort_times(Waiting *next) {
+    if (!sorting_ && suspicious_ == 0) {
+        return;
+    }
+    suspicious_ = std::max(0, suspicious_ - 1);
+    auto first = std::min_element(reorder_.begin(), reorder_.end(), [](const Waiting &a, const Waiting &b) { return a.timestamp < b.timestamp; });
+    if (first != reorder_.end() && first->timestamp < next->timestamp) {
+        sorting_ = true;
+        std::swap(first->timestamp, next->timestamp);
+    }
 }
 
 void Parser::show(size_t keep) {
@@ -395,12 +421,15 @@ FP_EXPORT CUresult cuvidParseVideoData(CUvideoparser parser, CUVIDSOURCEDATAPACK
         violation("cuvidParseVideoData: another call is at work on this parser");
         return CUDA_ERROR_UNKNOWN;
     }
+    if (p->refused) {
+        return CUDA_ERROR_UNKNOWN; // for good
+    }
     p->busy = true;
     call.lock.unlock();
-    p->parse(*packet); // callbacks that fail are not reported, as by the real one
+    p->parse(*packet); // pictures that fail are not reported, as by the real one
     call.lock.lock();
     p->busy = false;
-    return ok;
+    return p->refused ? CUDA_ERROR_UNKNOWN : ok;
 }
 
 FP_EXPORT CUresult cuvidDestroyVideoParser(CUvideoparser parser) {

@@ -175,7 +175,7 @@ int start(Call &call, nvjpegHandle_t handle, nvjpegEncoderState_t state, nvjpegE
         return jpeg_internal_error;
     }
     Job j{call.ctx, s, *image, width, height, p->quality, turbo_sampling(p->sampling), 0, format};
-    j.flags = (p->progressive ? TJFLAG_PROGRESSIVE : 0);
+    j.flags = TJFLAG_ACCURATEDCT | (p->progressive ? TJFLAG_PROGRESSIVE : 0);
     if (j.sampling < 0 || (format < 0 && sampling != p->sampling)) {
         return jpeg_not_supported; // the real one resamples
     }

@@ -20,6 +20,7 @@ struct Session {
     int surfaces = 0;
     bool whole = false; // the coded size instead of the display area
     bool wide = false;
+    bool refused = false;
     int width = 0, height = 0; // forced target
     unsigned target_width = 0, target_height = 0;
 };
@@ -43,6 +44,7 @@ int on_sequence(void *user, CUVIDEOFORMAT *f) {
     OK(cuvidGetDecoderCaps(&caps));
     if (!caps.bIsSupported) {
         std::fprintf(stderr, "unsupported\n");
+        s->refused = true;
         return 0;
     }
     s->wide = f->bit_depth_luma_minus8 > 0;
@@ -162,13 +164,14 @@ int decode(int argc, char **argv) {
         p.payload_size = size;
         p.timestamp = time;
         p.flags = size ? CUVID_PKT_TIMESTAMP | (pieces ? 0 : CUVID_PKT_ENDOFPICTURE) : CUVID_PKT_ENDOFSTREAM;
-        OK(cuvidParseVideoData(parser, &p));
+        CUresult parsed = cuvidParseVideoData(parser, &p);
+        TRUE(parsed == CUDA_SUCCESS || s.refused);
         TRUE(fp_gpusim_depth() == 1);
         units++;
     }
     CUVIDSOURCEDATAPACKET end = {};
     end.flags = CUVID_PKT_ENDOFSTREAM;
-    OK(cuvidParseVideoData(parser, &end));
+    TRUE(cuvidParseVideoData(parser, &end) == (s.refused ? CUDA_ERROR_UNKNOWN : CUDA_SUCCESS));
     std::fprintf(stderr, "units %d frames %d sequences %d surfaces %d\n", units, s.frames, s.sequences, s.surfaces);
     OK(cuvidDestroyVideoParser(parser));
     if (s.decoder) {
