@@ -57,6 +57,16 @@ func (d *Decoder) decodable(ctx context.Context) error {
 	return err
 }
 
+// keyCoding is what the unit's key frame says (VP8, VP9): it is not known that the
+// driver's parser reads frames of which its engines decode nothing.
+func (d *Decoder) keyCoding() (c coding, ok bool) {
+	k := &d.guard.Key
+	if !isVPX(d.codec) || !d.guard.Announced {
+		return c, false
+	}
+	return coding{chroma: k.Chroma, lumaDepth: k.Bits, chromaDepth: k.Bits, codedWidth: k.Width, codedHeight: k.Height}, true
+}
+
 // nals yields the NAL units of an Annex B byte stream.
 func nals(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {

@@ -44,6 +44,11 @@ func (d *Decoder) ready(ctx context.Context, au *media.AccessUnit, emit func(*fr
 			return err
 		}
 	}
+	if c, ok := d.keyCoding(); ok {
+		if _, err := d.output(ctx, c); err != nil {
+			return err
+		}
+	}
 	f, found, err := d.probe(ctx, au)
 	if err != nil {
 		return err

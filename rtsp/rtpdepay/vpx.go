@@ -60,7 +60,7 @@ func newVPX(cfg *Config, out *output, stats *counters, parse func(*rtp.Packet) (
 	out.clock.SetMonotone(true)
 	return &vpxFrames{
 		codec: cfg.Codec, parse: parse, maxBytes: cfg.MaxBytes, out: out, stats: stats,
-		bad: true, waiting: true,
+		waiting: true,
 	}
 }
 
