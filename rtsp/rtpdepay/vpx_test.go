@@ -51,6 +51,9 @@ func (p *vpxPacker) vp8(first bool) []byte {
 	if p.way == "short" {
 		return []byte{head}
 	}
+	if !first && p.id%3 == 0 { // as GStreamer, at the beginning of a partition
+		head |= 0x11
+	}
 	if p.id%2 == 0 { // 7 bits, and nothing else
 		return []byte{head | 0x80, 0x80, byte(p.id & 0x7F)}
 	}
@@ -188,6 +191,13 @@ func TestVPXWaitsForKeyFrame(t *testing.T) {
 		out := feed(t, s, append(pkts[3:30:30], pkts[31:]...))
 		if st := s.Stats(); len(out.units) != 5+10 || st.Waiting != 22+19 || st.PacketsLost != 1 || !out.units[5].RandomAccess {
 			t.Errorf("%s: %d units, %+v", name, len(out.units), st)
+		}
+
+		pkts[30].Payload = []byte{0x90 | 0x88} // announces what is not there
+		s = newStream(t, Config{Codec: c.Codec})
+		out = feed(t, s, pkts)
+		if st := s.Stats(); len(out.units) != 30+10 || st.Waiting != 19 || st.Malformed != 1 || st.PacketsLost != 0 {
+			t.Errorf("%s, a packet that can't be read: %d units, %+v", name, len(out.units), st)
 		}
 	}
 }
