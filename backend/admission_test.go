@@ -10,6 +10,7 @@ import (
 	"github.com/frameport/frameport/backend"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/decoder/nvdec"
 	"github.com/frameport/frameport/frame"
@@ -224,5 +225,45 @@ func TestOneDecoderOutOfMemory(t *testing.T) {
 		if err := again.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What the worker makes for its clients counts against the budget too.
+func TestBudgetBoundsPictures(t *testing.T) {
+	_, r := openCUDA(t, backend.Config{MemoryBudget: 400 << 20})
+	f := r.still("color_red")
+	big := model()
+	big.Width, big.Height, big.Type = 4096, 4096, convert.TensorFloat32
+	err := r.Converter.Tensor(t.Context(), f, big, make([]byte, big.Bytes()))
+	if !errors.Is(err, gpu.ErrOutOfMemory) || !strings.Contains(err.Error(), "budget of 400.0 MiB") {
+		t.Errorf("got %v", err)
+	}
+	if used := r.Devices()[0].Ledger.Total.Bytes; used > 400<<20 {
+		t.Errorf("%d bytes are used", used)
+	}
+}
+
+// A budget that the worker itself does not fit, and a folder that is not there, are
+// mistakes: AUTO does not go on without the GPU.
+func TestSettingsThatCannotBeMeant(t *testing.T) {
+	path := gputest.LibraryPath(t)
+	for _, kind := range []config.BackendKind{config.BackendAuto, config.BackendCUDA} {
+		for text, cfg := range map[string]backend.Config{
+			"without any camera the worker takes": {Kind: kind, LibraryPath: path, MemoryBudget: 100 << 20},
+			"no such file or directory":           {Kind: kind, LibraryPath: path + ":/no/such/folder"},
+			"is no folder":                        {Kind: kind, LibraryPath: path + "/libcuda.so.1"},
+		} {
+			_, err := backend.New(t.Context(), cfg)
+			if !errors.Is(err, backend.ErrUnavailable) || !strings.Contains(err.Error(), text) {
+				t.Errorf("%v: got %v, want %q in it", kind, err, text)
+			}
+		}
+	}
+	b, err := backend.New(t.Context(), backend.Config{Kind: config.BackendCPU, LibraryPath: "/no/such/folder"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
 	}
 }

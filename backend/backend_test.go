@@ -34,7 +34,7 @@ func TestHostBackend(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(backend.Codecs()) != 3 || len(backend.Libraries()) == 0 {
+	if len(backend.Codecs()) != 5 || len(backend.Libraries()) == 0 {
 		t.Errorf("codecs %v, libraries %v", backend.Codecs(), backend.Libraries())
 	}
 	if b.Devices() != nil || b.DeviceMemory("x") != (camera.DeviceMemory{}) {

@@ -2,7 +2,10 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/frameport/frameport/config"
 )
@@ -19,6 +22,8 @@ func (b *Backend) build(ctx context.Context, cfg Config) error {
 		return b.withCUDA(cfg, c)
 	case ctx.Err() != nil: // the GPU has not refused
 		return err
+	case errors.Is(err, errBudget), errors.Is(err, errLibraryPath): // a mistake, and not the machine's nature
+		return fmt.Errorf("%w: CUDA: %w", ErrUnavailable, err)
 	case cfg.Kind == config.BackendCUDA:
 		return fmt.Errorf("%w: CUDA: %w; use --backend auto or --backend cpu to go on without", ErrUnavailable, err)
 	}
@@ -36,5 +41,24 @@ func (b *Backend) withCUDA(cfg Config, c *cuda) error {
 	b.cuda, b.takeover = c, newTakeover(cfg.CPUFallback)
 	b.Converter = &converter{cuda: c, host: b.Converter}
 	b.Encoder = &encoder{cuda: c, host: b.Encoder}
+	return nil
+}
+
+// Settings that can't be meant as they are: with them AUTO does not go on without a GPU.
+var (
+	errBudget      = errors.New("the GPU memory budget is too small")
+	errLibraryPath = errors.New("the GPU library path is wrong")
+)
+
+// checkLibraryPath wants folders that exist: a mistyped one would look like a machine
+// without a driver.
+func checkLibraryPath(path string) error {
+	for _, dir := range filepath.SplitList(path) {
+		if info, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("%w: %w", errLibraryPath, err)
+		} else if !info.IsDir() {
+			return fmt.Errorf("%w: %s is no folder", errLibraryPath, dir)
+		}
+	}
 	return nil
 }

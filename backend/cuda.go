@@ -33,6 +33,9 @@ type cuda struct {
 // openCUDA opens the driver and all GPUs that it shows (CUDA_VISIBLE_DEVICES chooses).
 // It fails when none can be used, with the reason of each.
 func openCUDA(ctx context.Context, cfg Config) (*cuda, error) {
+	if err := checkLibraryPath(cfg.LibraryPath); err != nil {
+		return nil, err
+	}
 	libraries := gpu.LibraryConfig{Path: cfg.LibraryPath}
 	driver, err := gpu.Open(libraries)
 	if err != nil {

@@ -101,7 +101,7 @@ func (c *cuda) admit(id string, spec config.Camera) (release func(), err error) 
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", s.device.Info(), err))
 	}
-	return nil, fmt.Errorf("%w: %w; remove cameras, make their frames or rings smaller, raise --gpu-memory-budget, or set the camera's backend to CPU",
+	return nil, fmt.Errorf("%w: %w (--gpu-memory-budget), or set the camera's backend to CPU",
 		camera.ErrNoRoom, errs)
 }
 

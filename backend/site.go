@@ -65,6 +65,10 @@ func (s *site) open(ctx context.Context, cfg Config, c *cuda, info gpu.DeviceInf
 		return err
 	}
 	s.engines = append(s.engines, s.converter)
+	if used := s.device.Ledger().Total().Bytes; cfg.MemoryBudget > 0 && used >= cfg.MemoryBudget {
+		return fmt.Errorf("%w: %d MiB, and without any camera the worker takes %d MiB of %s: raise --gpu-memory-budget",
+			errBudget, cfg.MemoryBudget>>20, used>>20, info)
+	}
 	return nil
 }
 

@@ -318,8 +318,10 @@ func TestDecoderThatComesLater(t *testing.T) {
 			defer w.stop()
 			w.createErr.Store(&err)
 			w.add("a", w.script("h", step{units: -1}), nil)
-			after(5 * time.Second)
-			w.expect("a", StateDegraded, class)
+			for range 24 { // it does not turn into something else while it is tried again
+				after(5 * time.Second)
+				w.expect("a", StateDegraded, class)
+			}
 			w.createErr.Store(nil)
 			after(40 * time.Second)
 			w.expect("a", StateRunning, fault.None)

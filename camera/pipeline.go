@@ -249,8 +249,9 @@ func (p *pipeline) watch(u *unit, before uint64, now time.Time) {
 	if u.intra {
 		limit = intraFrameUnits
 	}
-	if p.dec == nil && now.Before(p.retry.at) {
-		return // its fault is known, and the next try has its time
+	if p.dec == nil && p.retry.wait > 0 {
+		p.progressed(now)
+		return // its fault is known; the next try has its time, and then waits for a key frame
 	}
 	p.idle.units++
 	if p.idle.units > limit && now.Sub(p.idle.since) > frameTimeout {

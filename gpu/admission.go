@@ -52,6 +52,18 @@ func (a *Admission) Reserve(estimate int64, owner string) (*Reservation, error) 
 	return &Reservation{admission: a, owner: owner, bytes: estimate}, nil
 }
 
+// within says whether bytes more may be booked, for memory that nobody reserved: what
+// was promised to others is not looked at, because it is theirs to be refused then.
+func (a *Admission) within(bytes int64, use Use) error {
+	if a.budget == 0 {
+		return nil
+	}
+	if used := a.ledger.Total().Bytes; used+bytes > a.budget {
+		return &AdmissionError{Owner: use.String(), Estimate: bytes, Budget: a.budget, Reserve: a.reserve, Used: used}
+	}
+	return nil
+}
+
 // sums returns what is booked, and what has been promised to others than except and
 // is not booked yet.
 func (a *Admission) sums(except string) (used, outstanding int64) {
@@ -121,10 +133,12 @@ type AdmissionError struct {
 
 func (e *AdmissionError) Error() string {
 	if e.Budget > 0 && e.Used+e.Promised+e.Estimate > e.Budget {
-		return fmt.Sprintf("gpu: %s needs about %s and does not fit the memory budget of %s: %s are used and %s promised",
+		return fmt.Sprintf("gpu: %s needs about %s and does not fit the memory budget of %s: %s are used and %s promised; "+
+			"remove cameras, make their frames or rings smaller, or raise the budget",
 			e.Owner, mebibytes(e.Estimate), mebibytes(e.Budget), mebibytes(e.Used), mebibytes(e.Promised))
 	}
-	return fmt.Sprintf("gpu: %s needs about %s and does not fit the device: %s are free, of which %s are promised and %s stay in reserve",
+	return fmt.Sprintf("gpu: %s needs about %s and does not fit the device: %s are free, of which %s are promised and %s stay in reserve; "+
+		"remove cameras, make their frames or rings smaller, or have fewer programs on this GPU",
 		e.Owner, mebibytes(e.Estimate), mebibytes(e.Free), mebibytes(e.Promised), mebibytes(e.Reserve))
 }
 

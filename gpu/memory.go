@@ -22,7 +22,8 @@ type Memory struct {
 }
 
 // Alloc takes device memory. From Granularity on, sizes are rounded up to a
-// multiple of it, because the driver would take that much anyway. It may wait for
+// multiple of it, because the driver would take that much anyway. Beyond the device's
+// budget the error is an *AdmissionError. It may wait for
 // everything that runs on the device: never once per frame.
 func (d *Device) Alloc(bytes int64, use Use) (*Memory, error) {
 	if bytes <= 0 {
@@ -36,6 +37,9 @@ func (d *Device) Alloc(bytes int64, use Use) (*Memory, error) {
 	}
 	d.memory.Lock()
 	defer d.memory.Unlock()
+	if err := d.admission.within(bytes, use); err != nil {
+		return nil, err
+	}
 	address, code := d.primary.alloc(bytes)
 	if code != codeSuccess {
 		return nil, d.Check(fmt.Sprintf("cuMemAlloc of %s for %s", mebibytes(bytes), use), code)

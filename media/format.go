@@ -13,9 +13,10 @@ type Format struct {
 	// limits are checked against these. 0 while unknown.
 	CodedWidth, CodedHeight int
 	// Parameters are the parameter sets in Annex B form (VPS, SPS, PPS), empty
-	// for MJPEG. They are also repeated in band before each random-access unit.
+	// for MJPEG, VP8 and VP9. They are also repeated in band before each random-access unit.
 	Parameters []byte
-	// NoReorder is true when the SPS promises that output order is decode order
-	// (no B-frames), so a decoder may show each picture at once.
+	// NoReorder is true when output order is decode order: the SPS promises it (no
+	// B-frames), or the codec knows no other. A decoder may then show each picture
+	// at once.
 	NoReorder bool
 }

@@ -33,7 +33,7 @@ func sdpCases() map[string]string {
 		"no rtpmap":                 sdpHead + "m=video 0 RTP/AVP 96\r\na=control:t0\r\n" + sets,
 		"back channel first":        sdpHead + "m=video 0 RTP/AVP 97\r\na=rtpmap:97 H265/90000\r\na=sendonly\r\na=control:bad\r\n" + video + sets,
 		"video marked sendonly":     sdpHead + video + "a=sendonly\r\n" + sets,
-		"unsupported video first":   sdpHead + "m=video 0 RTP/AVP 97\r\na=rtpmap:97 VP8/90000\r\na=control:bad\r\n" + video + sets,
+		"unsupported video first":   sdpHead + "m=video 0 RTP/AVP 97\r\na=rtpmap:97 AV1/90000\r\na=control:bad\r\n" + video + sets,
 		"rubbish sets":              sdpHead + video + "a=fmtp:96 packetization-mode=1;sprop-parameter-sets=%%%,====\r\n",
 		"mid twice, FEC, crypto":    sdpHead + "a=group:FEC 1 2\r\n" + strings.Replace(video, "a=control", "a=mid:1!\r\na=key-mgmt:mikey ???\r\na=control", 1) + sets + "m=audio 0 RTP/AVP 0\r\na=mid:1!\r\n",
 		"clock rate of zero":        sdpHead + strings.Replace(video, "H264/90000", "h264/0", 1) + sets,

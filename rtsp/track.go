@@ -64,7 +64,7 @@ func (s *sdpSession) chooseVideo() (*videoTrack, error) {
 		return spare, nil
 	case len(refused) > 0:
 		return nil, fault.New(fault.Unsupported, "describe", fmt.Errorf(
-			"the camera's video can't be decoded here, it offers %s: set the camera to H.264, H.265 or MJPEG", list(refused)))
+			"the camera's video can't be decoded here, it offers %s: set the camera to H.264, H.265, MJPEG, VP8 or VP9", list(refused)))
 	case len(others) > 0:
 		return nil, fault.New(fault.Unsupported, "describe", fmt.Errorf(
 			"the camera's stream has no video track, only %s: check the path of the URL", list(others)))
@@ -154,6 +154,10 @@ func codecOf(name string, pt uint8, params map[string]string) media.Codec {
 		return media.CodecH265
 	case "JPEG":
 		return media.CodecMJPEG
+	case "VP8":
+		return media.CodecVP8
+	case "VP9":
+		return media.CodecVP9
 	case "":
 	default:
 		return media.CodecUnknown
@@ -247,7 +251,10 @@ func (v *videoTrack) write(control string) []byte {
 		fmt.Fprintf(&b, "a=key-mgmt:%s\r\n", v.keyMgmt)
 	}
 	for _, f := range v.formats {
-		name := map[media.Codec]string{media.CodecH264: "H264", media.CodecH265: "H265", media.CodecMJPEG: "JPEG"}[f.codec]
+		name := f.codec.String()
+		if f.codec == media.CodecMJPEG {
+			name = "JPEG"
+		}
 		fmt.Fprintf(&b, "a=rtpmap:%d %s/%d\r\n", f.payloadType, name, f.clockRate)
 		if f.codec == media.CodecH264 {
 			fmt.Fprintf(&b, "a=fmtp:%d packetization-mode=1\r\n", f.payloadType)

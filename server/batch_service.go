@@ -146,7 +146,10 @@ func (st *batchStream) fits(maxMessageBytes int32) error {
 		return nil
 	}
 	text := fmt.Sprintf("a batch of %d tensors of %d bytes would have about %d bytes, ", st.size, st.tensor.Bytes(), size)
-	const smaller = "ask for a smaller max_batch_size, UINT8 or FLOAT16, or a smaller tensor"
+	smaller := "ask for a smaller max_batch_size, UINT8 or FLOAT16, or a smaller tensor"
+	if st.size == 1 {
+		smaller = "ask for UINT8 or FLOAT16, or a smaller tensor"
+	}
 	if size > MaxResponseBytes {
 		text += fmt.Sprintf("this worker sends %d at most; %s", MaxResponseBytes, smaller)
 	} else {

@@ -50,7 +50,10 @@ func (v *demoView) run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = cl.Close() }()
-	v.printf("Four synthetic cameras on rtsp://%s, worker on gRPC %s and HTTP %s. Ctrl-C ends it.\n\n", v.rtsp, v.grpc, v.http)
+	v.printf("Four synthetic cameras on rtsp://%s, worker on gRPC %s and HTTP %s. Ctrl-C ends it.\n", v.rtsp, v.grpc, v.http)
+	if err := v.showBackend(ctx, cl); err != nil && ctx.Err() == nil {
+		return err
+	}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
@@ -64,6 +67,17 @@ func (v *demoView) run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// showBackend says what decodes.
+func (v *demoView) showBackend(ctx context.Context, cl *client.Client) error {
+	r, err := cl.Worker.GetWorker(ctx, &frameportv1.GetWorkerRequest{})
+	if err != nil {
+		return err
+	}
+	b := r.GetWorker().GetBackend()
+	v.printf("Backend %s: %s.\n\n", word(b.GetKind().String(), "BACKEND_KIND_"), b.GetReason())
+	return nil
 }
 
 // step fetches missing pictures and draws the table once.

@@ -72,6 +72,10 @@ func find(c media.Codec) *astiav.Codec {
 		return astiav.FindDecoder(astiav.CodecIDHevc)
 	case media.CodecMJPEG:
 		return astiav.FindDecoder(astiav.CodecIDMjpeg)
+	case media.CodecVP8:
+		return astiav.FindDecoder(astiav.CodecIDVp8)
+	case media.CodecVP9:
+		return astiav.FindDecoder(astiav.CodecIDVp9)
 	default:
 		return nil
 	}
@@ -79,7 +83,7 @@ func find(c media.Codec) *astiav.Codec {
 
 // Codecs lists the codecs that this program can decode.
 func Codecs() (list []media.Codec) {
-	for _, c := range []media.Codec{media.CodecH264, media.CodecH265, media.CodecMJPEG} {
+	for _, c := range []media.Codec{media.CodecH264, media.CodecH265, media.CodecMJPEG, media.CodecVP8, media.CodecVP9} {
 		if find(c) != nil {
 			list = append(list, c)
 		}

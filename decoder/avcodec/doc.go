@@ -1,4 +1,4 @@
-// Package avcodec decodes H.264, H.265 and MJPEG on the CPU with FFmpeg's
+// Package avcodec decodes H.264, H.265, MJPEG, VP8 and VP9 on the CPU with FFmpeg's
 // libavcodec, through go-astiav.
 //
 // # Pixels

@@ -13,8 +13,8 @@ import (
 
 // TestBuild: the program has what it needs, and says so for the doctor.
 func TestBuild(t *testing.T) {
-	if got := Codecs(); len(got) != 3 {
-		t.Errorf("codecs %v, want all three", got)
+	if got := Codecs(); len(got) != 5 {
+		t.Errorf("codecs %v, want all five", got)
 	}
 	if !strings.HasPrefix(Version(), "FFmpeg 7.") || !strings.Contains(Version(), "libavcodec 61.") {
 		t.Errorf("version %q", Version())

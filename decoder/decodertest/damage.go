@@ -36,7 +36,7 @@ func keyAfter(t *testing.T, c *testvideo.Clip, n int) int {
 // testDamage: broken slices are survived and flagged, the pictures that depend
 // on them too, and the next key picture is clean again.
 func testDamage(t *testing.T, s Subject) {
-	for _, name := range []string{"h264_720p", "h264_1080p", "h265_720p"} {
+	for _, name := range []string{"h264_720p", "h264_1080p", "h265_720p", "vp8_360p", "vp9_360p"} {
 		t.Run(name, func(t *testing.T) {
 			c, f := load(t, name)
 			want := golden(t, name)
@@ -81,7 +81,7 @@ func testDamage(t *testing.T, s Subject) {
 // testMissingReference: a lost access unit is noticed even though every one that
 // arrives is whole.
 func testMissingReference(t *testing.T, s Subject) {
-	for _, name := range []string{"h264_720p", "h265_720p"} {
+	for _, name := range []string{"h264_720p", "h265_720p", "vp8_360p", "vp9_360p"} {
 		t.Run(name, func(t *testing.T) {
 			c, f := load(t, name)
 			if slices.Contains(s.Blind, c.Codec) {
@@ -109,7 +109,7 @@ func testMissingReference(t *testing.T, s Subject) {
 
 // testTruncated: access units that end anywhere do no harm to what follows.
 func testTruncated(t *testing.T, s Subject) {
-	for _, name := range s.with("h264_crop", "h265_main10", "mjpeg_odd", "h264_slices") {
+	for _, name := range s.with("h264_crop", "h265_main10", "mjpeg_odd", "h264_slices", "vp8_odd", "vp9_10bit") {
 		t.Run(name, func(t *testing.T) {
 			c, f := load(t, name)
 			d := open(t, s, decoder.Config{Format: *f})
@@ -125,7 +125,7 @@ func testTruncated(t *testing.T, s Subject) {
 
 // testRandomInput: noise, and clips with random bytes changed.
 func testRandomInput(t *testing.T, s Subject) {
-	for _, name := range s.with("h264_bframes", "h265_bframes", "mjpeg_restart") {
+	for _, name := range s.with("h264_bframes", "h265_bframes", "mjpeg_restart", "vp8_odd", "vp9_hidden") {
 		t.Run(name, func(t *testing.T) {
 			c, f := load(t, name)
 			d := open(t, s, decoder.Config{Format: *f})
@@ -136,9 +136,13 @@ func testRandomInput(t *testing.T, s Subject) {
 				for i := range noise {
 					noise[i] = byte(rnd.Uint32())
 				}
-				copy(noise, []byte{0, 0, 0, 1})
-				if c.Codec == media.CodecMJPEG {
+				switch c.Codec {
+				case media.CodecMJPEG:
 					copy(noise, []byte{0xFF, 0xD8, 0xFF, 0xC0})
+				case media.CodecVP8, media.CodecVP9:
+					copy(noise, c.Units[0].Data[:10])
+				default:
+					copy(noise, []byte{0, 0, 0, 1})
 				}
 				broken(t, d, &media.AccessUnit{Format: f, Data: noise, RandomAccess: true}, ignore)
 			}

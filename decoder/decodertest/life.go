@@ -13,7 +13,7 @@ import (
 
 // testDrain: everything comes out, and the decoder begins anew.
 func testDrain(t *testing.T, s Subject) {
-	for _, name := range s.with("h264_bframes", "h265_bframes", "mjpeg_odd") {
+	for _, name := range s.with("h264_bframes", "h265_bframes", "mjpeg_odd", "vp8_odd", "vp9_hidden") {
 		c, f := load(t, name)
 		d := open(t, s, decoder.Config{Format: *f})
 		for range 2 { // the second time from PTS 0 again
@@ -63,7 +63,7 @@ func testClose(t *testing.T, s Subject) {
 // testFramesOutliveDecoder: frames are the holder's, before and after Close, and
 // stay as they are while the decoder works on.
 func testFramesOutliveDecoder(t *testing.T, s Subject) {
-	for _, name := range []string{"h264_bframes", "h265_720p"} {
+	for _, name := range []string{"h264_bframes", "h265_720p", "vp8_360p", "vp9_hidden"} {
 		a := account(t)
 		c, f := load(t, name)
 		d, err := s.New(decoder.Config{Format: *f, Account: a})

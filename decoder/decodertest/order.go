@@ -13,7 +13,8 @@ import (
 // they were coded in, with B pictures too.
 func testTimes(t *testing.T, s Subject) {
 	for _, name := range clips(t, s, func(e testvideo.Entry) bool {
-		return len(e.Display) > 0 || e.Name == "h264_720p" || e.Name == "h264_interlaced"
+		return len(e.Display) > 0 || e.Name == "h264_720p" || e.Name == "h264_interlaced" ||
+			e.Name == "vp8_360p" || e.Name == "vp9_hidden"
 	}) {
 		t.Run(name, func(t *testing.T) {
 			before := time.Now()
@@ -81,7 +82,7 @@ func testLatency(t *testing.T, s Subject) {
 
 // testColor: what the stream says, and what the user says instead.
 func testColor(t *testing.T, s Subject) {
-	for _, name := range []string{"color_bars_bt601_full", "color_bars_bt709", "h264_720p"} {
+	for _, name := range []string{"color_bars_bt601_full", "color_bars_bt709", "h264_720p", "vp8_360p", "vp9_360p"} {
 		c, shots := decodeClip(t, s, name, decoder.Config{})
 		if got := shots[0].Color; got != c.Color {
 			t.Errorf("%s: colour %+v, want %+v", name, got, c.Color)

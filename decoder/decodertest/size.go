@@ -2,6 +2,7 @@ package decodertest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"strings"
@@ -15,9 +16,10 @@ import (
 // testTooLarge: a giant picture is refused by its header, with its size in the
 // error, before anything is allocated.
 func testTooLarge(t *testing.T, s Subject) {
-	for _, codec := range []media.Codec{media.CodecH264, media.CodecH265, media.CodecMJPEG} {
+	for _, codec := range []media.Codec{media.CodecH264, media.CodecH265, media.CodecMJPEG, media.CodecVP8, media.CodecVP9} {
 		name := map[media.Codec]string{
 			media.CodecH264: "h264_crop", media.CodecH265: "h265_main10", media.CodecMJPEG: "mjpeg_odd",
+			media.CodecVP8: "vp8_360p", media.CodecVP9: "vp9_360p",
 		}[codec]
 		if len(s.with(name)) == 0 {
 			continue
@@ -36,6 +38,14 @@ func testTooLarge(t *testing.T, s Subject) {
 				case media.CodecH265:
 					sps = h265SPS(side, side)
 					au.Data = bytes.Replace(au.Data, c.SPS, sps, 1)
+				case media.CodecVP8:
+					if side > 16383 {
+						t.Skip("a key frame of VP8 can't say that")
+					}
+					binary.LittleEndian.PutUint16(au.Data[6:], uint16(side))
+					binary.LittleEndian.PutUint16(au.Data[8:], uint16(side))
+				case media.CodecVP9:
+					vp9Size(au.Data, side, side)
 				default:
 					i := bytes.Index(au.Data, []byte{0xFF, 0xC0})
 					au.Data[i+5], au.Data[i+6] = byte(side>>8), byte(side)
@@ -57,6 +67,15 @@ func testTooLarge(t *testing.T, s Subject) {
 				wantTooLarge(t, err, side)
 			})
 		}
+	}
+}
+
+// vp9Size changes the size in a key frame of profile 0, where it begins at bit 36.
+func vp9Size(frame []byte, w, h int) {
+	for i := range 32 {
+		bit := byte(((w-1)<<16|(h-1))>>(31-i)) & 1
+		at, shift := (36+i)/8, 7-(36+i)%8
+		frame[at] = frame[at]&^(1<<shift) | bit<<shift
 	}
 }
 
@@ -172,6 +191,8 @@ func testMaxSize(t *testing.T, s Subject) {
 		{"h265_720p", 320, 200, 320, 180},
 		{"mjpeg_480p", 320, 0, 320, 240},
 		{"h264_444_odd", 320, 0, 320, 180},
+		{"vp8_360p", 320, 0, 320, 180},
+		{"vp9_10bit", 0, 180, 320, 180},
 		{"h264_high10", 0, 180, 320, 180},
 	}
 	for _, test := range tests {
@@ -205,7 +226,7 @@ func testMaxSize(t *testing.T, s Subject) {
 // next random-access unit when that is what it says, and loses no picture over it. A
 // colour is overridden at once.
 func testSetOutput(t *testing.T, s Subject) {
-	for _, name := range s.with("h264_720p", "h264_bframes", "h265_720p", "mjpeg_480p") {
+	for _, name := range s.with("h264_720p", "h264_bframes", "h265_720p", "mjpeg_480p", "vp8_360p", "vp9_hidden") {
 		t.Run(name, func(t *testing.T) {
 			c, f := load(t, name)
 			d := open(t, s, decoder.Config{Format: *f})

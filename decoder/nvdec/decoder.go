@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/frameport/frameport/decoder"
@@ -12,6 +13,7 @@ import (
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/kernels"
 	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/media/vpx"
 )
 
 const (
@@ -101,8 +103,9 @@ func New(cfg decoder.Config, o Options) (*Decoder, error) {
 	if err := d.decodable(context.Background()); err != nil {
 		return nil, err
 	}
-	// What a picture refers to decides the order; a JPEG refers to nothing.
-	noReorder := cfg.Format.NoReorder || codec == codecJPEG
+	// What a picture refers to decides the order; a JPEG refers to nothing. In VP8 and
+	// VP9 the parser has to say what is shown: some of what is decoded is not.
+	noReorder := cfg.Format.NoReorder && !isVPX(codec) || codec == codecJPEG
 	if d.native, ok = newNative(d.device, codec, noReorder); !ok {
 		return nil, fmt.Errorf("%w: the process has no memory", decoder.ErrExhausted)
 	}
@@ -138,12 +141,37 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if d.headers && !d.guard.Announced {
 		data = slices.Concat(d.cfg.Format.Parameters, au.Data)
 	}
+	var failed error
+	for picture := range d.pictures(data) {
+		why, err := d.one(ctx, picture, token, emit)
+		if err != nil {
+			return err
+		}
+		if failed == nil {
+			failed = why
+		}
+	}
+	return failed
+}
+
+// pictures yields what the driver's parser takes at a time: the frames of a superframe
+// one by one, so that each is known to be whole, and of other codecs all.
+func (d *Decoder) pictures(data []byte) iter.Seq[[]byte] {
+	if d.codec == codecVP9 {
+		return vpx.Frames(data)
+	}
+	return func(yield func([]byte) bool) { yield(data) }
+}
+
+// one decodes a picture and emits what is to be shown then. failed is the unit's
+// fault; err ends the call.
+func (d *Decoder) one(ctx context.Context, data []byte, token int64, emit func(*frame.Frame) error) (failed, err error) {
 	out, failed, err := d.parse(ctx, data, token)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d.headers = d.headers && (out.decoded == 0 || out.mismatch)
-	if failed == nil && out.decoded == 0 && !leading(d.cfg.Format.Codec, au.Data) {
+	if failed == nil && out.decoded == 0 && !leading(d.cfg.Format.Codec, data) && !repeats(d.cfg.Format.Codec, data) {
 		failed = fmt.Errorf("%w: it holds no picture that can be decoded", decoder.ErrCorrupt)
 	}
 	if failed != nil {
@@ -152,7 +180,7 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	refusals := d.refusals
 	lost, err := d.deliver(ctx, out.shown, emit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if failed == nil {
 		failed = lost
@@ -160,7 +188,7 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if failed == nil && d.refusals == refusals && out.decoded > 0 {
 		d.refusals = 0
 	}
-	return failed
+	return failed, nil
 }
 
 // look reads what the unit says of its format, before the driver does.
@@ -170,6 +198,9 @@ func (d *Decoder) look(data []byte) error {
 	}
 	if d.codec != codecJPEG {
 		d.sequence = d.guard.Sequences
+		if d.guard.Resized {
+			return fmt.Errorf("%w: %s whose picture size changes between key frames on the GPU", decoder.ErrUnsupported, d.cfg.Format.Codec)
+		}
 		return nil
 	}
 	picture, err := readJPEG(data)
@@ -275,21 +306,4 @@ func (d *Decoder) Close() error {
 	err := d.finish()
 	d.native.free()
 	return err
-}
-
-// leading says whether the unit is one that refers to pictures before the place
-// where decoding began, which decoders leave out (H.265, RASL pictures).
-func leading(codec media.Codec, data []byte) bool {
-	if codec != media.CodecH265 {
-		return false
-	}
-	for i := 0; i+3 < len(data); i++ {
-		if data[i] != 0 || data[i+1] != 0 || data[i+2] != 1 {
-			continue
-		}
-		if t := data[i+3] >> 1 & 0x3F; t < 32 {
-			return t == 8 || t == 9
-		}
-	}
-	return false
 }

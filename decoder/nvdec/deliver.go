@@ -74,7 +74,7 @@ func (d *Decoder) publish(slot *surface.Slot, token int64, u stream.Unit, emit f
 		Width:   s.width,
 		Height:  s.height,
 		// The stream's own height decides what an untagged stream means.
-		Color:    s.format.color(d.codec).Override(d.cfg.Output.Color).Resolve(s.format.bottom - s.format.top),
+		Color:    d.color(&s.format).Override(d.cfg.Output.Color).Resolve(s.format.bottom - s.format.top),
 		KeyFrame: u.RandomAccess,
 		Corrupt:  u.Corrupt || d.timeline.Corrupt(token),
 	})

@@ -1,6 +1,6 @@
-// Package nvdec decodes H.264, HEVC of 8 and 10 bits and MJPEG on NVIDIA's video
-// engines, through the driver's own interface (cuvid). Of MJPEG it takes baseline
-// pictures with 4:2:0 chroma and an even size; for all else it says
+// Package nvdec decodes H.264, HEVC of 8 and 10 bits, MJPEG, VP8 and VP9 of 8 and 10
+// bits on NVIDIA's video engines, through the driver's own interface (cuvid). Of MJPEG
+// it takes baseline pictures with 4:2:0 chroma and an even size; for all else it says
 // [decoder.ErrUnsupported] before it takes any memory, so that another decoder can
 // have the stream.
 //
@@ -17,12 +17,16 @@
 // reconfigured, and the ring replaced. Frames that are held stay as they are, in the
 // old ring, until they are released.
 //
+// In VP8 and VP9 a key frame is what parameter sets are elsewhere. A unit may have
+// frames that are decoded and never shown, or show one again; superframes go to the
+// driver frame by frame. VP9 whose size changes between key frames is refused.
+//
 // # Damage
 //
 // A frame is flagged when the engine reports an error or concealment for it or for
 // what it refers to. The engine reports some damage only, and conceals missing
-// references without a word: in H.264 gaps in the frame numbers show them, in HEVC
-// the loss has to be known from the way the data came.
+// references without a word: in H.264 gaps in the frame numbers show them, in HEVC,
+// VP8 and VP9 the loss has to be known from the way the data came.
 //
 // # Sessions
 //

@@ -23,6 +23,8 @@ const (
 	codecH264 = C.cudaVideoCodec_H264
 	codecHEVC = C.cudaVideoCodec_HEVC
 	codecJPEG = C.cudaVideoCodec_JPEG
+	codecVP8  = C.cudaVideoCodec_VP8
+	codecVP9  = C.cudaVideoCodec_VP9
 
 	outputNV12 = C.cudaVideoSurfaceFormat_NV12
 	outputP016 = C.cudaVideoSurfaceFormat_P016
@@ -39,10 +41,17 @@ func cudaCodec(c media.Codec) (codec int, ok bool) {
 		return codecHEVC, true
 	case media.CodecMJPEG:
 		return codecJPEG, true
+	case media.CodecVP8:
+		return codecVP8, true
+	case media.CodecVP9:
+		return codecVP9, true
 	default:
 		return 0, false
 	}
 }
+
+// isVPX: without parameter sets, and with pictures that are decoded and not shown.
+func isVPX(codec int) bool { return codec == codecVP8 || codec == codecVP9 }
 
 // caps is what a device can decode of one codec, chroma format and depth.
 type caps struct {

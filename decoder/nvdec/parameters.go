@@ -48,9 +48,23 @@ func (d *Decoder) decodable(ctx context.Context) error {
 	if known {
 		return refusal
 	}
-	// Nothing is known but the codec.
-	_, err := d.capabilities(ctx, coding{chroma: chroma420, lumaDepth: 8, chromaDepth: 8})
+	// Nothing is known but the codec, or what a key frame said of its size.
+	c := coding{chroma: chroma420, lumaDepth: 8, chromaDepth: 8}
+	if isVPX(d.codec) {
+		c.codedWidth, c.codedHeight = f.CodedWidth, f.CodedHeight
+	}
+	_, err := d.capabilities(ctx, c)
 	return err
+}
+
+// keyCoding is what the unit's key frame says (VP8, VP9): it is not known that the
+// driver's parser reads frames of which its engines decode nothing.
+func (d *Decoder) keyCoding() (c coding, ok bool) {
+	k := &d.guard.Key
+	if !isVPX(d.codec) || !d.guard.Announced {
+		return c, false
+	}
+	return coding{chroma: k.Chroma, lumaDepth: k.Bits, chromaDepth: k.Bits, codedWidth: k.Width, codedHeight: k.Height}, true
 }
 
 // nals yields the NAL units of an Annex B byte stream.

@@ -150,8 +150,11 @@ static int CUDAAPI on_display(void *user, CUVIDPARSERDISPINFO *info) {
 		d->mismatch = 1;
 		return 0;
 	}
-	note(d, info->picture_index, d->pictures[info->picture_index].token, info->progressive_frame,
-	     info->top_field_first, info->repeat_first_field < 0);
+	int64_t token = d->pictures[info->picture_index].token;
+	if (d->codec == cudaVideoCodec_VP9 && !d->decoded && d->token) {
+		token = d->token; // the unit only says that this picture is to be shown now
+	}
+	note(d, info->picture_index, token, info->progressive_frame, info->top_field_first, info->repeat_first_field < 0);
 	return 1;
 }
 

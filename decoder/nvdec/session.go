@@ -44,13 +44,18 @@ func (d *Decoder) ready(ctx context.Context, au *media.AccessUnit, emit func(*fr
 			return err
 		}
 	}
+	if c, ok := d.keyCoding(); ok {
+		if _, err := d.output(ctx, c); err != nil {
+			return err
+		}
+	}
 	f, found, err := d.probe(ctx, au)
 	if err != nil {
 		return err
 	}
 	if !found {
 		if d.session == nil {
-			return fmt.Errorf("%w: no parameter sets that can be read have come yet", decoder.ErrCorrupt)
+			return fmt.Errorf("%w: no parameter sets or key frame that can be read have come yet", decoder.ErrCorrupt)
 		}
 		return nil // too broken to say: what was there may still fit
 	}
@@ -78,6 +83,10 @@ func (d *Decoder) probe(ctx context.Context, au *media.AccessUnit) (format, bool
 	data := au.Data
 	if !d.guard.Announced {
 		data = slices.Concat(d.cfg.Format.Parameters, au.Data)
+	}
+	for first := range d.pictures(data) {
+		data = first
+		break
 	}
 	release, err := d.gate(ctx)
 	if err != nil {

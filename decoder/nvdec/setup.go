@@ -139,12 +139,21 @@ func (s *setup) estimate(ring surface.Config) int64 {
 	return coded*int64(s.surfaces)*9/8 + output + sessionBytes + ring.Bytes()
 }
 
-// color is what the stream says about its colour. Matrices that cameras don't use
-// count as unspecified. A JPEG picture says nothing and means JFIF.
-func (f *format) color(codec int) (c media.Color) {
-	if codec == codecJPEG {
+// color is what the stream says about its colour. A JPEG picture says nothing and means
+// JFIF; VP8 and VP9 say it in the key frame.
+func (d *Decoder) color(f *format) media.Color {
+	switch d.codec {
+	case codecJPEG:
 		return media.JFIF()
+	case codecVP8, codecVP9:
+		return d.guard.Key.Color
 	}
+	return f.color()
+}
+
+// color is what the driver has read. Matrices that cameras don't use count as
+// unspecified.
+func (f *format) color() (c media.Color) {
 	switch f.matrix {
 	case 1:
 		c.Matrix = media.MatrixBT709

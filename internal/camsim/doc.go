@@ -1,6 +1,7 @@
 // Package camsim simulates RTSP cameras: one [Server] holds any number of them,
 // each at its own path, and sends coded clips of internal/testvideo over RTSP 1.0
-// (RFC 2326) and RTP (RFC 3550, 6184, 7798, 2435). The demo shows them, and tests
+// (RFC 2326) and RTP (RFC 3550, 6184, 7798, 2435,
+// 7741, 9628). The demo shows them, and tests
 // make them misbehave in the ways real cameras do, see [Behaviour].
 //
 // It is written on package net alone and shares no code with the RTSP client

@@ -25,7 +25,8 @@ type packetized struct {
 	units [][]packet
 }
 
-// packetize cuts a clip into packets. With huge, its parameter sets are replaced.
+// packetize cuts a clip into packets. With huge, its parameter sets are replaced, or
+// the size in its key frames.
 func packetize(c *testvideo.Clip, huge bool) (*packetized, error) {
 	out := &packetized{clip: c, units: make([][]packet, len(c.Units))}
 	for i, u := range c.Units {
@@ -40,6 +41,10 @@ func packetize(c *testvideo.Clip, huge bool) (*packetized, error) {
 			if list, err = packetizeJPEG(u.Data); err != nil {
 				return nil, fmt.Errorf("clip %q, picture %d: %w", c.Name, i, err)
 			}
+		case media.CodecVP8:
+			list = packetizeVP8(u.Data, huge)
+		case media.CodecVP9:
+			list = packetizeVP9(u.Data, c.Width, c.Height, huge)
 		default:
 			return nil, fmt.Errorf("clip %q: no RTP payload format for codec %v", c.Name, c.Codec)
 		}

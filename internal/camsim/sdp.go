@@ -93,6 +93,8 @@ func videoLines(line func(string, ...any), c *testvideo.Clip, fps float64, b *Be
 		default:
 			line("a=fmtp:%d sprop-vps=%s; sprop-sps=%s; sprop-pps=%s", payloadDynamic, b64(c.VPS), b64(sps), b64(c.PPS))
 		}
+	case media.CodecVP8, media.CodecVP9:
+		line("a=rtpmap:%d %s/90000", payloadDynamic, c.Codec)
 	case media.CodecMJPEG:
 		line("a=rtpmap:%d JPEG/90000", payloadJPEG)
 		w, h := c.Width, c.Height

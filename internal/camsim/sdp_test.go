@@ -19,6 +19,8 @@ func TestDescriptions(t *testing.T) {
 		{"h265", "h265_720p", Behaviour{}, true, "H265/90000 sprop-vps=Q sprop-sps=Q sprop-pps=R m=audio PCMU/8000", "H264"},
 		{"jpeg", "mjpeg_480p", Behaviour{}, false, "RTP/AVP\x0026 a=rtpmap:26\x00JPEG/90000", "x-dimensions"},
 		{"large jpeg", "mjpeg_1440p", Behaviour{}, false, "a=x-dimensions:2560,1440", ""},
+		{"vp8", "vp8_360p", Behaviour{}, false, "RTP/AVP\x0096 a=rtpmap:96\x00VP8/90000", "fmtp"},
+		{"vp9", "vp9_360p", Behaviour{}, true, "RTP/AVP\x0096 a=rtpmap:96\x00VP9/90000", "fmtp"},
 		{"no parameters", "h264_720p", Behaviour{SDP: SDPNoParameters}, false, "H264/90000", "sprop"},
 		{"no parameters", "h265_720p", Behaviour{SDP: SDPNoParameters}, false, "H265/90000", "sprop"},
 		{"invalid", "h264_720p", Behaviour{SDP: SDPInvalidParameters}, false, "sprop-parameter-sets=%%%,", ""},

@@ -15,7 +15,7 @@ import (
 func TestFrameFormats(t *testing.T) {
 	site := NewSite(t, camsim.Config{})
 	w := start(t, nil)
-	clips := []string{"h264_720p", "h264_bframes", "h264_422", "h265_main10", "mjpeg_422"}
+	clips := []string{"h264_720p", "h264_bframes", "h264_422", "h265_main10", "mjpeg_422", "vp8_360p", "vp9_hidden", "vp9_10bit"}
 	for _, name := range clips {
 		h := site.Camera(name, name, camsim.Camera{Audio: true})
 		w.add(name, &frameportv1.CameraSpec{Url: h.URL(), Transport: frameportv1.Transport_TRANSPORT_TCP})

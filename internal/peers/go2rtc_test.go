@@ -109,6 +109,8 @@ func TestPeerGo2rtc(t *testing.T) {
 		{"H264 over AUTO", "h264_720p", config.TransportAuto},
 		{"H265 over TCP", "h265_720p", config.TransportTCP},
 		{"MJPEG over TCP", "mjpeg_480p", config.TransportTCP},
+		{"VP8 over TCP", "vp8_360p", config.TransportTCP},
+		{"VP9 over TCP", "vp9_hidden", config.TransportTCP},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -152,7 +154,7 @@ func TestPeerGo2rtcUDP(t *testing.T) {
 
 // ffmpeg publishes a clip to go2rtc, which starts it when the first viewer comes.
 func TestPeerGo2rtcFFmpeg(t *testing.T) {
-	for _, name := range []string{"h264_720p", "h265_720p"} {
+	for _, name := range []string{"h264_720p", "h265_720p", "vp8_360p", "vp9_360p", "vp9_hidden"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clip, err := testvideo.Load(name)
@@ -163,9 +165,13 @@ func TestPeerGo2rtcFFmpeg(t *testing.T) {
 			if err := os.WriteFile(file, clip.Samples, 0o600); err != nil {
 				t.Fatal(err)
 			}
+			rate := fmt.Sprintf("-framerate %g ", clip.FPS)
+			if strings.HasSuffix(file, ".ivf") { // it says so itself
+				rate = ""
+			}
 			server, site := startGo2rtc(t, fmt.Sprintf(
-				"cam: exec:ffmpeg -v error -re -stream_loop -1 -framerate %g -i %s -c copy -rtsp_transport tcp -f rtsp {output}",
-				clip.FPS, file)), newSite(t)
+				"cam: exec:ffmpeg -v error -re -stream_loop -1 %s-i %s -c copy -strict experimental -rtsp_transport tcp -f rtsp {output}",
+				rate, file)), newSite(t)
 			url := server.url("cam")
 			want := clipStream(t, clip)
 			want.check(t, site.add("cam", config.Camera{URL: url}).collect(60))

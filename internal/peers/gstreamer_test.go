@@ -30,6 +30,10 @@ func TestPeerGStreamer(t *testing.T) {
 		{"H264 by multicast", "/multicast", media.CodecH264, config.TransportMulticast, "MULTICAST"},
 		{"H265 over TCP", "/h265", media.CodecH265, config.TransportTCP, "TCP"},
 		{"H265 over UDP", "/h265", media.CodecH265, config.TransportUDP, "UDP"},
+		{"VP8 over TCP", "/vp8", media.CodecVP8, config.TransportTCP, "TCP"},
+		{"VP8 over UDP", "/vp8", media.CodecVP8, config.TransportUDP, "UDP"},
+		{"VP9 over TCP", "/vp9", media.CodecVP9, config.TransportTCP, "TCP"},
+		{"VP9 over UDP", "/vp9", media.CodecVP9, config.TransportUDP, "UDP"},
 		{"MJPEG over TCP", "/mjpeg", media.CodecMJPEG, config.TransportTCP, "TCP"},
 		{"MJPEG over UDP", "/mjpeg", media.CodecMJPEG, config.TransportUDP, "UDP"},
 	} {

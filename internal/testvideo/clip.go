@@ -22,11 +22,12 @@ type Clip struct {
 
 // Unit is one access unit: a picture with the parameter sets in front of it.
 type Unit struct {
-	Data  []byte        // Annex B with the file's start codes, or one JPEG picture
-	NALUs [][]byte      // the NAL units without start codes, nil for MJPEG
+	Data  []byte        // Annex B with the file's start codes, one JPEG picture, or a frame of VP8 or VP9
+	NALUs [][]byte      // the NAL units without start codes, nil for codecs without
 	PTS   time.Duration // presentation time since the first picture of the clip
 	Frame int           // the picture's number in display order, as in its bar code
-	// Key is true for IDR, CRA and BLA pictures and for every JPEG picture.
+	// Key is true for IDR, CRA and BLA pictures, key frames of VP8 and VP9, and every
+	// JPEG picture.
 	Key bool
 	// Recovery is true when the unit holds a recovery point message (H.264, D.1.8).
 	Recovery bool
@@ -68,6 +69,10 @@ func load(e Entry) (*Clip, error) {
 		c.Codec, c.Units = media.CodecH265, splitH265(raw)
 	case media.CodecMJPEG.String():
 		c.Codec, c.Units = media.CodecMJPEG, splitMJPEG(raw)
+	case media.CodecVP8.String():
+		c.Codec, c.Units = media.CodecVP8, splitIVF(raw, vp8Key)
+	case media.CodecVP9.String():
+		c.Codec, c.Units = media.CodecVP9, splitIVF(raw, vp9Key)
 	default:
 		return nil, fmt.Errorf("testvideo: clip %q: codec %q is not known", e.Name, e.Codec)
 	}

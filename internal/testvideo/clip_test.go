@@ -52,10 +52,16 @@ func checkUnits(t *testing.T, c *Clip) {
 	var shown []int
 	for i, u := range c.Units {
 		whole += len(u.Data)
+		if isVPX(c) {
+			whole += ivfFrame
+		}
 		shown = append(shown, u.Frame)
-		if c.Codec != media.CodecMJPEG && len(u.NALUs) == 0 {
+		if c.Codec != media.CodecMJPEG && !isVPX(c) && len(u.NALUs) == 0 {
 			t.Errorf("unit %d has no NAL units", i)
 		}
+	}
+	if isVPX(c) {
+		whole += ivfHeader
 	}
 	if whole != len(c.Samples) {
 		t.Errorf("units hold %d bytes, the file %d", whole, len(c.Samples))
@@ -79,6 +85,8 @@ func checkUnits(t *testing.T, c *Clip) {
 	}
 }
 
+func isVPX(c *Clip) bool { return c.Codec == media.CodecVP8 || c.Codec == media.CodecVP9 }
+
 func TestTraits(t *testing.T) {
 	get := func(name string) *Clip {
 		c, err := Load(name)
@@ -87,7 +95,7 @@ func TestTraits(t *testing.T) {
 		}
 		return c
 	}
-	for name, keys := range map[string]int{"h264_720p": 2, "h264_1080p": 2, "h265_720p": 3, "h264_intra_refresh": 1, "h265_bframes": 2} {
+	for name, keys := range map[string]int{"h264_720p": 2, "h264_1080p": 2, "h265_720p": 3, "h264_intra_refresh": 1, "h265_bframes": 2, "vp8_360p": 3, "vp9_360p": 3, "vp9_hidden": 2, "vp9_10bit": 1} {
 		n := 0
 		for _, u := range get(name).Units {
 			if u.Key {
@@ -117,6 +125,15 @@ func TestTraits(t *testing.T) {
 		if len(u.NALUs) < 52 {
 			t.Errorf("h264_slices: %d NAL units in unit %d", len(u.NALUs), i)
 		}
+	}
+	superframes := 0
+	for _, u := range get("vp9_hidden").Units {
+		if last := u.Data[len(u.Data)-1]; last>>5 == 6 && last&7 == 1 {
+			superframes++
+		}
+	}
+	if superframes < 2 {
+		t.Errorf("vp9_hidden: %d superframes of two frames", superframes)
 	}
 	if !bytes.Contains(get("mjpeg_restart").Units[0].Data, []byte{0xFF, 0xDD, 0, 4}) {
 		t.Error("mjpeg_restart: no DRI segment")

@@ -17,8 +17,7 @@ type Hashes struct {
 	MD5    []string // lower-case hexadecimal, one per picture
 }
 
-// Golden returns the hashes of the named H.264 or H.265 clip. MJPEG clips have
-// none: the inverse DCT of JPEG is not exactly specified.
+// Golden returns the hashes of the named clip. MJPEG clips have none: the inverse DCT of JPEG is not exactly specified.
 func Golden(name string) (*Hashes, error) {
 	m, err := ReadManifest()
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package rtpdepay turns the RTP packets of one camera stream into access units:
-// H.264 (RFC 6184), H.265 (RFC 7798) and JPEG (RFC 2435).
+// H.264 (RFC 6184), H.265 (RFC 7798), JPEG (RFC 2435), VP8 (RFC 7741) and VP9 (RFC 9628).
 //
 // The promise is that a unit is either whole or not delivered. A packet that is
 // missing or can't be read taints the unit it belongs to; after that nothing is

@@ -172,7 +172,7 @@ func (s *sink) emit(au *media.AccessUnit) error {
 	if au.Format == nil {
 		s.t.Fatal("unit without a format")
 	}
-	if au.Format.Codec != media.CodecMJPEG {
+	if codec := au.Format.Codec; codec == media.CodecH264 || codec == media.CodecH265 {
 		c.units = splitUnit(c.Data)
 		if !bytes.HasPrefix(c.Data, []byte(nal.StartCode)) {
 			s.t.Errorf("unit begins with % x", c.Data[:min(8, len(c.Data))])

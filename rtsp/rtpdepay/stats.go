@@ -31,7 +31,8 @@ type Stats struct {
 
 	// Malformed payloads could not be read. Unsupported ones could, but hold what
 	// is not decoded here (RFC 6184 MTAP, RFC 7798 PACI, 16-bit JPEG tables).
-	// Ignored NAL units are private or reserved types and harmless.
+	// Ignored NAL units are private or reserved types and harmless; packets of upper
+	// spatial layers (VP9) count here too.
 	Malformed, Unsupported, Ignored uint64
 	// BadParameterSets could not be identified, from the SDP or in band.
 	BadParameterSets uint64

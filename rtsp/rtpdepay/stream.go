@@ -49,8 +49,12 @@ func New(cfg Config) (*Stream, error) {
 		s.payload = newH265(&cfg, &s.out, &s.stats)
 	case media.CodecMJPEG:
 		s.payload = newMJPEG(&cfg, &s.out, &s.stats)
+	case media.CodecVP8:
+		s.payload = newVPX(&cfg, &s.out, &s.stats, parseVP8)
+	case media.CodecVP9:
+		s.payload = newVPX(&cfg, &s.out, &s.stats, parseVP9)
 	default:
-		return nil, fmt.Errorf("rtp payload of codec %v can't be read: use H264, H265 or MJPEG", cfg.Codec)
+		return nil, fmt.Errorf("rtp payload of codec %v can't be read: use H264, H265, MJPEG, VP8 or VP9", cfg.Codec)
 	}
 	return s, nil
 }

@@ -18,7 +18,7 @@ import (
 func h264Stream(t testing.TB) *Stream { return newStream(t, Config{Codec: media.CodecH264}) }
 
 func TestUnknownCodec(t *testing.T) {
-	if _, err := New(Config{}); err == nil || !strings.Contains(err.Error(), "H264, H265 or MJPEG") {
+	if _, err := New(Config{}); err == nil || !strings.Contains(err.Error(), "H264, H265, MJPEG, VP8 or VP9") {
 		t.Errorf("error %v", err)
 	}
 }

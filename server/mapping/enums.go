@@ -100,6 +100,8 @@ func codecs() []pair[frameportv1.Codec, media.Codec] {
 		{frameportv1.Codec_CODEC_H264, media.CodecH264},
 		{frameportv1.Codec_CODEC_H265, media.CodecH265},
 		{frameportv1.Codec_CODEC_MJPEG, media.CodecMJPEG},
+		{frameportv1.Codec_CODEC_VP8, media.CodecVP8},
+		{frameportv1.Codec_CODEC_VP9, media.CodecVP9},
 	}
 }
 

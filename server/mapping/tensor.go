@@ -22,7 +22,7 @@ func Tensor(s *frameportv1.TensorSpec) (t convert.Tensor, err error) {
 		return convert.Tensor{}, &OutputError{apierr.InvalidTensor, field, fmt.Sprintf(format, args...)}
 	}
 	if s.GetWidth() == 0 || s.GetHeight() == 0 {
-		return wrong("width", "and height are required: give the size that the model takes, 1 to %d pixels", convert.MaxSize)
+		return wrong("width", "is %d and height %d: both are required; give the size that the model takes, 1 to %d pixels", s.GetWidth(), s.GetHeight(), convert.MaxSize)
 	}
 	t = convert.Tensor{Width: int(s.GetWidth()), Height: int(s.GetHeight()), Pad: defaultPad}
 	var ok bool

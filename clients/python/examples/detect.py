@@ -108,7 +108,7 @@ def main():
         raise SystemExit(f"this example needs ONNX Runtime ({error}): pip install onnxruntime") from None
     session = onnxruntime.InferenceSession(options.model, providers=onnxruntime.get_available_providers())
     with frameport.Client() as client:
-        follow(client, Detector(session, options.confidence), options.cameras, options.batches)
+        follow(client, Detector(session, options.confidence), options.cameras or None, options.batches)
 
 
 if __name__ == "__main__":

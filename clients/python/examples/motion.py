@@ -55,7 +55,7 @@ def main():
 
     motion = Motion(options.threshold)
     form = {"width": WIDTH, "height": HEIGHT, "fit": "stretch", "dtype": "uint8", "layout": "nhwc"}
-    with frameport.Client() as client, client.batches(options.cameras, **form) as batches:
+    with frameport.Client() as client, client.batches(options.cameras or None, **form) as batches:
         for batch in islice(batches, options.batches):
             for entry, picture in zip(batch.entries, batch.tensor):
                 mask = motion.look(entry, picture)

@@ -70,7 +70,7 @@ def main():
     with frameport.Client() as client:
         # Letterboxed, so that all have one size.
         form = {"format": "bgr", "width": 640, "height": 360, "fit": "letterbox"}
-        with client.watch(options.cameras, **form) as frames:
+        with client.watch(options.cameras or None, **form) as frames:
             for number, frame in enumerate(frames, 1):
                 newest[frame.camera] = label(cv2, frame)
                 if window:

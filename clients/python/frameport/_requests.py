@@ -125,10 +125,17 @@ def give_back(lease: int) -> frame_service_pb2.StreamBatchesRequest:
 
 
 def names(cameras: Cameras) -> List[str]:
-    """Returns the names of cameras; one may come as it is."""
+    """Returns the names of cameras; one may come as it is.
+
+    Raises:
+        ValueError: There is none, which the worker would take for all.
+    """
     if cameras is None:
         return []
-    return [cameras] if isinstance(cameras, str) else list(cameras)
+    listed = [cameras] if isinstance(cameras, str) else list(cameras)
+    if not listed:
+        raise ValueError("cameras is empty: name at least one, or leave it out for all")
+    return listed
 
 
 def selector(labels: Labels) -> str:

@@ -293,6 +293,13 @@ class WithWorker(unittest.TestCase):
             with small.batches("street", width=64, height=64) as batches:
                 self.assertEqual(next(batches).tensor.shape, (1, 3, 64, 64))
 
+    def test_no_camera_is_not_all_cameras(self):
+        for empty in ([], ()):
+            with self.assertRaisesRegex(ValueError, "leave it out for all"):
+                self.client.batches(empty, width=4, height=4)
+            with self.assertRaisesRegex(ValueError, "leave it out for all"):
+                self.client.watch(empty)
+
     def test_wrong_arguments(self):
         for reason, form in (
             ("INVALID_TENSOR", {"dtype": "float64"}),

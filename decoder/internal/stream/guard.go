@@ -10,9 +10,10 @@ import (
 
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/media/vpx"
 )
 
-// Guard looks at parameter sets and JPEG headers before the decoder does, so that
+// Guard looks at parameter sets, JPEG and frame headers before the decoder does, so that
 // a picture beyond the limits is refused before anything is allocated for it,
 // and named. What it can't read it lets pass: the decoder's own view decides then,
 // and the limits are to be checked again with that.
@@ -27,22 +28,29 @@ type Guard struct {
 	FrameNumberBits int
 	// Fields: a frame may be coded as two fields (H.264).
 	Fields bool
-	// Sequences counts the sequence parameter sets that differed from the one
-	// before.
+	// Sequences counts the sequence parameter sets, or key frames of VP8 and VP9, that
+	// differed from the one before.
 	Sequences uint64
-	// Announced: the data checked last had a sequence parameter set.
+	// Announced: the data checked last had a sequence parameter set or such a key frame.
 	Announced bool
+	// Key is the last key frame's header, and Resized says that the data checked last
+	// has a frame of another size that is none (VP8, VP9).
+	Key     vpx.Header
+	Resized bool
 
 	sps     []byte // the last one that was looked at
 	refused error  // what it leads to
 }
 
 // Check returns an error that wraps [decoder.ErrTooLarge] when the picture, or the
-// last sequence parameter set, is beyond the limits.
+// last sequence parameter set or key frame, is beyond the limits.
 func (g *Guard) Check(data []byte) error {
-	if g.Codec == media.CodecMJPEG {
+	switch g.Codec {
+	case media.CodecMJPEG:
 		w, h := sofSize(data)
 		return g.Size(w, h)
+	case media.CodecVP8, media.CodecVP9:
+		return g.checkVPX(data)
 	}
 	g.Announced = false
 	for len(data) > 0 {

@@ -1,6 +1,9 @@
 package stream
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	"testing"
 	"time"
 
@@ -97,12 +100,77 @@ func TestSOFSize(t *testing.T) {
 	}
 }
 
+// Key frames are what sequences of VP8 and VP9 begin with.
+func TestGuardVPX(t *testing.T) {
+	key := []byte("\x10\x02\x00\x9D\x01\x2A\x80\x02\x68\x01") // 640x360
+	inter, hidden, other := []byte{0x11, 0, 0}, bytes.Clone(key), bytes.Clone(key)
+	hidden[0], other[6] = 0, 0x40
+	g := Guard{Codec: media.CodecVP8, Limits: decoder.Limits{MaxWidth: 640, MaxHeight: 8192, MaxPixels: 1e9}}
+	for i, step := range []struct {
+		data      []byte
+		sequences uint64
+		announced bool
+		width     int
+	}{
+		{inter, 0, false, 0},
+		{key, 1, true, 640},
+		{inter, 1, false, 640},
+		{hidden, 1, true, 640},
+		{other, 2, true, 576},
+		{key[:8], 2, false, 576},
+		{key, 3, true, 640},
+	} {
+		if err := g.Check(step.data); err != nil || g.Sequences != step.sequences || g.Announced != step.announced || g.Key.Width != step.width {
+			t.Errorf("step %d: %v, %d sequences, announced %v, %+v", i, err, g.Sequences, g.Announced, g.Key)
+		}
+	}
+	other[7] = 3 // 832
+	for _, data := range [][]byte{other, inter} {
+		if err := g.Check(data); !errors.Is(err, decoder.ErrTooLarge) {
+			t.Errorf("a key frame that is too large, and what refers to it: %v", err)
+		}
+	}
+	if err := g.Check(key); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+
+	// VP9 has frames of another size between key frames, and hidden ones in front.
+	g = Guard{Codec: media.CodecVP9, Limits: g.Limits}
+	nine := []byte{0x82, 0x49, 0x83, 0x42, 0x20, 0x27, 0xF0, 0x16, 0x70, 0} // 640x360
+	resized := func(width int) []byte {
+		// All bits are 0 but for: marker 2, not a key frame, shown, resilient.
+		bits := uint64(0x87)<<56 | uint64(width-1)<<17 | 359<<1 // 8 refresh, 12 + 3 references
+		return binary.BigEndian.AppendUint64(nil, bits)
+	}
+	for i, step := range []struct {
+		data    []byte
+		resized bool
+		large   bool
+	}{
+		{nine, false, false},
+		{resized(640), false, false},
+		{resized(320), true, false},
+		{append(append(bytes.Clone(nine), resized(320)...), 0xC1, 10, 8, 0xC1), true, false},
+		{resized(641), true, true},
+		{nine, false, false},
+	} {
+		if err := g.Check(step.data); errors.Is(err, decoder.ErrTooLarge) != step.large || g.Resized != step.resized {
+			t.Errorf("VP9, step %d: %v, resized %v, %+v", i, err, g.Resized, g.Key)
+		}
+	}
+	if g.Sequences != 1 {
+		t.Errorf("VP9: %d sequences", g.Sequences)
+	}
+}
+
 func FuzzGuard(f *testing.F) {
 	f.Add(byte(media.CodecH264), []byte("\x00\x00\x00\x01\x67\x4d\x00\x1e\xab\x00\x00\x01\x65"))
 	f.Add(byte(media.CodecH265), []byte("\x00\x00\x01\x42\x01\x01\x60\x00\x00\x01\x26"))
 	f.Add(byte(media.CodecMJPEG), []byte("\xFF\xD8\xFF\xC0\x00\x11\x08\xFF\xFF\xFF\xFF\x03...."))
+	f.Add(byte(media.CodecVP8), []byte("\x10\x02\x00\x9D\x01\x2A\xFF\x3F\xFF\x3F"))
+	f.Add(byte(media.CodecVP9), []byte("\x82\x49\x83\x42\x40\x04\xF0\x02\xC0\xC0\x0A\x00\xC0"))
 	f.Fuzz(func(t *testing.T, codec byte, data []byte) {
-		g := Guard{Codec: media.Codec(codec % 4), Limits: decoder.DefaultLimits()}
+		g := Guard{Codec: media.Codec(codec % 6), Limits: decoder.DefaultLimits()}
 		first := g.Check(data)
 		if second := g.Check(data); (first == nil) != (second == nil) {
 			t.Errorf("first %v, then %v", first, second)

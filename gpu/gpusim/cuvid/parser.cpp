@@ -1,12 +1,14 @@
 // The parser: finds pictures and their display order and calls back for each. All
 // callbacks run on the caller's thread, inside cuvidParseVideoData.
 #include <algorithm>
+#include <array>
 #include <deque>
 
 #include "core.h"
 #include "nal.h"
 #include "picture.h"
 #include "sequence.h"
+#include "vpx.h"
 
 namespace sim {
 
@@ -53,9 +55,10 @@ public:
 private:
     void finish(); // the picture that is being gathered
     void picture(const Bytes &data, CUvideotimestamp timestamp);
+    void vpx_picture(const Bytes &data, CUvideotimestamp timestamp);
     bool sequence(const Bytes &data, bool repeated);
     PictureFacts facts(const Bytes &data);
-    void decode(const Bytes &data, const NalInfo &first, const PictureFacts &f, const std::vector<unsigned> &slices, CUvideotimestamp timestamp);
+    int decode(const Bytes &data, const NalInfo &first, const PictureFacts &f, const std::vector<unsigned> &slices, CUvideotimestamp timestamp);
     int free_index();
     void bump(size_t keep);
     void sort_times(Waiting *next);
@@ -78,6 +81,9 @@ private:
     int open_field_ = -1; // the surface of a first field
     std::vector<Waiting> reorder_;
     std::deque<Waiting> ready_; // in display order
+    // The surfaces that VP9 can show again.
+    std::array<int, 8> slots_ = {-1, -1, -1, -1, -1, -1, -1, -1};
+    bool hidden_ = false; // the frame that is being decoded is not shown
     // Times are taken for those of decoding when one of the first pictures comes out
     // with a later one than a picture behind it has.
     int suspicious_ = 16;
@@ -115,6 +121,14 @@ void Parser::parse(const CUVIDSOURCEDATAPACKET &packet) {
             }
             slices = slices || i.slice;
             pending_.insert(pending_.end(), rest.begin() + static_cast<ptrdiff_t>(n.start), rest.begin() + static_cast<ptrdiff_t>(n.end));
+        }
+        if (is_vpx(params_.CodecType)) {
+            std::vector<Bytes> frames = params_.CodecType == cudaVideoCodec_VP9 ? split_superframe(rest) : std::vector<Bytes>{rest};
+            frames.resize(one ? 1 : frames.size()); // of a packet that holds one picture the rest is dropped
+            for (const Bytes &f : frames) {
+                vpx_picture(f, packet.timestamp);
+            }
+            rest.clear();
         }
         if (whole) {
             pending_ = rest;
@@ -190,6 +204,34 @@ void Parser::picture(const Bytes &in, CUvideotimestamp timestamp) {
     decode(data, first, f, slices, timestamp);
 }
 
+void Parser::vpx_picture(const Bytes &data, CUvideotimestamp timestamp) {
+    VpxInfo v = inspect_vpx(params_.CodecType, data);
+    if (!v.ok || (!v.key && !begun_)) {
+        return;
+    }
+    if (v.repeats >= 0) {
+        int index = slots_[static_cast<size_t>(v.repeats)];
+        if (index >= 0 && params_.pfnDisplayPicture) {
+            ready_.push_back({index, 0, timestamp, true, true});
+            show(params_.ulMaxDisplayDelay);
+        }
+        return;
+    }
+    if (v.key && !sequence(data, false)) {
+        return;
+    }
+    PictureFacts f;
+    f.intra = v.key;
+    hidden_ = !v.shown;
+    int index = decode(data, NalInfo{}, f, {}, timestamp);
+    hidden_ = false;
+    for (size_t i = 0; i < slots_.size(); i++) {
+        if (v.refresh >> i & 1) {
+            slots_[i] = index;
+        }
+    }
+}
+
 // Calls back for a sequence that is new, or that is announced again.
 bool Parser::sequence(const Bytes &data, bool repeated) {
     Bytes made_from = has_nals(params_.CodecType) ? sets_.sequences() : data;
@@ -223,6 +265,7 @@ bool Parser::sequence(const Bytes &data, bool repeated) {
         surfaces_ = std::clamp(result, 1, max_surfaces);
     }
     next_ = 0;
+    slots_.fill(-1);
     begun_ = true;
     return true;
 }
@@ -247,8 +290,9 @@ PictureFacts Parser::facts(const Bytes &data) {
     return f;
 }
 
-void Parser::decode(const Bytes &data, const NalInfo &first, const PictureFacts &f, const std::vector<unsigned> &slices,
-                    CUvideotimestamp timestamp) {
+// Returns the surface.
+int Parser::decode(const Bytes &data, const NalInfo &first, const PictureFacts &f, const std::vector<unsigned> &slices,
+                   CUvideotimestamp timestamp) {
     bool second = f.field && open_field_ >= 0;
     int index = second ? open_field_ : free_index();
     open_field_ = f.field && !second ? index : -1;
@@ -268,13 +312,14 @@ void Parser::decode(const Bytes &data, const NalInfo &first, const PictureFacts 
     p.ref_pic_flag = first.reference;
     p.intra_pic_flag = f.intra;
     if (!params_.pfnDecodePicture || params_.pfnDecodePicture(params_.pUserData, &p) <= 0 || !params_.pfnDisplayPicture) {
-        return;
+        return index;
     }
-    if (second) {
-        return; // the frame waits already
+    if (second || hidden_) { // the frame waits already, or never will
+        return index;
     }
     reorder_.push_back({index, f.order, timestamp, !f.field, !f.bottom});
     bump(static_cast<size_t>(current_.reorder));
+    return index;
 }
 
 // A surface that nobody waits for.
@@ -283,15 +328,17 @@ int Parser::free_index() {
         for (int i = 0; i < surfaces_; i++) {
             int index = (next_ + i) % surfaces_;
             auto same = [&](const Waiting &w) { return w.index == index; };
-            if (std::none_of(reorder_.begin(), reorder_.end(), same) && std::none_of(ready_.begin(), ready_.end(), same)) {
+            if (std::find(slots_.begin(), slots_.end(), index) == slots_.end() && std::none_of(reorder_.begin(), reorder_.end(), same) && std::none_of(ready_.begin(), ready_.end(), same)) {
                 next_ = (index + 1) % surfaces_;
                 return index;
             }
         }
         if (!ready_.empty()) {
             show(ready_.size() - 1);
-        } else {
+        } else if (!reorder_.empty()) {
             bump(reorder_.size() - 1);
+        } else {
+            slots_.fill(-1); // fewer surfaces than the stream needs: it has been said
         }
     }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "picture.h"
+#include "vpx.h"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -42,6 +43,11 @@ bool probe(cudaVideoCodec codec, const uint8_t *data, size_t size, Sequence *out
     // The coded size comes in whole macroblocks or coding units; the shown size is
     // what is left of it after the crop.
     int coded_w = std::max(c->coded_width, picture->width), coded_h = std::max(c->coded_height, picture->height);
+    if (is_vpx(codec)) {
+        int block = codec == cudaVideoCodec_VP8 ? 16 : 8;
+        coded_w = (coded_w + block - 1) / block * block;
+        coded_h = (coded_h + block - 1) / block * block;
+    }
     f.coded_width = static_cast<unsigned>(coded_w);
     f.coded_height = static_cast<unsigned>(coded_h);
     f.display_area.left = static_cast<int>(picture->crop_left);
@@ -58,7 +64,8 @@ bool probe(cudaVideoCodec codec, const uint8_t *data, size_t size, Sequence *out
     f.video_signal_description.transfer_characteristics = static_cast<unsigned char>(c->color_trc);
     f.video_signal_description.matrix_coefficients = static_cast<unsigned char>(c->colorspace);
     out->reorder = c->has_b_frames;
-    int buffered = std::max(c->refs, out->reorder);
+    int references = codec == cudaVideoCodec_VP9 ? 8 : codec == cudaVideoCodec_VP8 ? 3 : c->refs;
+    int buffered = std::max(references, out->reorder);
     f.min_num_decode_surfaces = static_cast<unsigned char>(std::clamp(buffered + 3, 4, 20));
     out->format = f;
     return true;

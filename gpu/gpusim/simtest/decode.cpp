@@ -4,6 +4,7 @@
 // In:  per unit  u32 size, i64 timestamp, bytes; size 0 is an end of stream.
 // Out: per frame u32 width, height, bytes per sample, status; i64 timestamp; the rows
 //      of luma and of interleaved chroma.
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -60,7 +61,10 @@ int on_sequence(void *user, CUVIDEOFORMAT *f) {
     auto &d = f->display_area;
     s->target_width = static_cast<unsigned>(s->width ? s->width : (d.right - d.left + 1) & ~1);
     s->target_height = static_cast<unsigned>(s->height ? s->height : (d.bottom - d.top + 1) & ~1);
-    i.display_area = {static_cast<short>(d.left), static_cast<short>(d.top), static_cast<short>(d.right), static_cast<short>(d.bottom)};
+    // An odd size is rounded up within the coded one, or it would be scaled.
+    int right = s->width ? d.right : std::min(d.left + static_cast<int>(s->target_width), static_cast<int>(f->coded_width));
+    int bottom = s->height ? d.bottom : std::min(d.top + static_cast<int>(s->target_height), static_cast<int>(f->coded_height));
+    i.display_area = {static_cast<short>(d.left), static_cast<short>(d.top), static_cast<short>(right), static_cast<short>(bottom)};
     i.ulTargetWidth = s->target_width;
     i.ulTargetHeight = s->target_height;
     i.ulNumOutputSurfaces = 1;
@@ -118,7 +122,11 @@ int on_display(void *user, CUVIDPARSERDISPINFO *info) {
 }
 
 cudaVideoCodec codec_of(const std::string &name) {
-    return name == "h264" ? cudaVideoCodec_H264 : name == "hevc" ? cudaVideoCodec_HEVC : cudaVideoCodec_JPEG;
+    return name == "h264"   ? cudaVideoCodec_H264
+           : name == "hevc" ? cudaVideoCodec_HEVC
+           : name == "vp8"  ? cudaVideoCodec_VP8
+           : name == "vp9"  ? cudaVideoCodec_VP9
+                            : cudaVideoCodec_JPEG;
 }
 
 bool get(void *data, size_t size) { return std::fread(data, 1, size, stdin) == size; }

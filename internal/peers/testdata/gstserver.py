@@ -3,7 +3,7 @@
 
     gstserver.py [--port N] [--basic USER:PASSWORD] [--digest USER:PASSWORD] [--tls PEM]
 
-Serves /h264, /h265, /mjpeg and /multicast on 127.0.0.1. Every picture is encoded
+Serves /h264, /h265, /vp8, /vp9, /mjpeg and /multicast on 127.0.0.1. Every picture is encoded
 live and says in a bar code (package testvideo, "Bar code") its number modulo 2^16
 and the milliseconds since 1970 modulo 2^24 at which it was taken. Below the bar
 code it has one colour.
@@ -45,6 +45,9 @@ PIPELINES = {
     "/multicast": H264 + "rtph264pay name=pay0 pt=96 config-interval=-1",
     "/h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=800 ! "
     "rtph265pay name=pay0 pt=96 config-interval=-1",
+    "/vp8": "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=25 target-bitrate=800000 ! rtpvp8pay name=pay0 pt=96",
+    "/vp9": "vp9enc deadline=1 cpu-used=8 keyframe-max-dist=25 target-bitrate=800000 lag-in-frames=0 ! "
+    "rtpvp9pay name=pay0 pt=96",
     "/mjpeg": "jpegenc ! rtpjpegpay name=pay0 pt=26",
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -19,16 +20,20 @@ import (
 
 func (r recipe) jpeg() bool      { return r.encoder == "mjpeg" || r.encoder == "cjpeg" }
 func (r recipe) fullRange() bool { return r.full || r.jpeg() }
-func (r recipe) matrix601() bool { return r.bt601 || r.jpeg() }
+func (r recipe) matrix601() bool { return r.bt601 || r.jpeg() || r.encoder == "libvpx" }
 
-// kind returns the clip's codec and ffmpeg's name of its elementary stream,
-// which also is the file's extension.
+// kind returns the clip's codec and ffmpeg's name of its elementary stream, or of
+// the container where it needs one, which also is the file's extension.
 func (r recipe) kind() (media.Codec, string) {
 	switch r.encoder {
 	case "libx264":
 		return media.CodecH264, "h264"
 	case "libx265":
 		return media.CodecH265, "hevc"
+	case "libvpx":
+		return media.CodecVP8, "ivf"
+	case "libvpx-vp9":
+		return media.CodecVP9, "ivf"
 	default:
 		return media.CodecMJPEG, "mjpeg"
 	}
@@ -60,10 +65,19 @@ func (r recipe) build(out string) (testvideo.Entry, int, error) {
 	} else {
 		raw = r.rawVideo(pictures)
 		args := append(r.encode(), "-f", format)
+		e.Command = "ffmpeg " + strings.Join(args, " ") + " " + e.File
+		if r.twoPass {
+			log, err := r.firstPass(raw)
+			if err != nil {
+				return e, 0, err
+			}
+			defer os.RemoveAll(filepath.Dir(log))
+			args = append(args, "-pass", "2", "-passlogfile", log)
+			e.Command += " (second pass of two)"
+		}
 		if err := ffmpeg(raw, append(args, path)...); err != nil {
 			return e, 0, err
 		}
-		e.Command = "ffmpeg " + strings.Join(args, " ") + " " + e.File
 	}
 	coded, err := os.ReadFile(path)
 	if err != nil {
@@ -86,6 +100,20 @@ func (r recipe) build(out string) (testvideo.Entry, int, error) {
 		err = r.checkPlain(path, raw)
 	}
 	return e, len(coded), err
+}
+
+// firstPass only looks at the pictures and returns the name of its notes, which are
+// alone in a new folder.
+func (r recipe) firstPass(raw []byte) (log string, err error) {
+	dir, err := os.MkdirTemp("", "mkclips")
+	if err != nil {
+		return "", err
+	}
+	log = filepath.Join(dir, "notes")
+	if err := ffmpeg(raw, append(r.encode(), "-pass", "1", "-passlogfile", log, "-f", "null", "-")...); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return log, nil
 }
 
 // rawVideo returns the planes of all pictures.

@@ -5,7 +5,7 @@ package main
 type recipe struct {
 	name, note string
 	camera     int
-	encoder    string // libx264, libx265, mjpeg (of ffmpeg) or cjpeg (of libjpeg)
+	encoder    string // libx264, libx265, libvpx, libvpx-vp9, mjpeg (of ffmpeg) or cjpeg (of libjpeg)
 	width      int
 	height     int
 	fps        int
@@ -14,6 +14,7 @@ type recipe struct {
 	full       bool // full range instead of limited
 	bt601      bool // BT.601 instead of BT.709
 	interlaced bool // two moments per picture, top field first
+	twoPass    bool // libvpx hides frames only when it has seen all of them before
 	noise      int  // sensor noise, largest deviation in levels
 	scene      scene
 	colors     [][3]byte // for plain scenes
@@ -165,7 +166,7 @@ func recipes() []recipe {
 			args: x264("keyint=25:bframes=0", "-qp", "1"),
 		})
 	}
-	return list
+	return append(list, vpxRecipes()...)
 }
 
 func x265(params string, more ...string) []string {
