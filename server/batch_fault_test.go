@@ -145,7 +145,7 @@ func TestBatchesDoNotLookAllTheTime(t *testing.T) {
 		ids = append(ids, fmt.Sprintf("c%d", i))
 	}
 	cameras := newFakeCameras(t, ids...)
-	st := &batchStream{stream: stream{rota: newRota(0), credits: 1}, size: n, maxWait: time.Hour}
+	st := &batchStream{stream: stream{rota: newRota(0), credits: 1}, size: n, maxWait: time.Hour, pool: newTensorPool()}
 	feeds := map[string]Feed{}
 	for _, id := range ids {
 		feeds[id] = cameras.camera(id)

@@ -15,9 +15,9 @@ type place interface {
 	// sound is asked when the memory was written: an error says why the client can't
 	// see it.
 	sound() error
-	// put says in the message where data is, which is the beginning of room. It is called
-	// when the message is about to be sent.
-	put(b *frameportv1.Batch, data []byte, now time.Time)
+	// put returns the message with data, which is the beginning of room. It is called when
+	// the message is about to be sent.
+	put(b *frameportv1.Batch, data []byte, now time.Time) (message any)
 	// done is called when nothing is written to the memory any more; sent says whether
 	// there will be a message.
 	done(sent bool)
@@ -26,7 +26,7 @@ type place interface {
 // place takes the place of the next batch. With shared memory a slot must be free.
 func (st *batchStream) place() place {
 	if st.shared == nil {
-		return inMessage{}
+		return &inMessage{pool: st.pool, most: st.size * st.tensor.Bytes()}
 	}
 	slot, _ := st.shared.take()
 	st.shared.using.Add(1)
@@ -34,14 +34,28 @@ func (st *batchStream) place() place {
 }
 
 // inMessage is delivery INLINE.
-type inMessage struct{}
+type inMessage struct {
+	pool   *tensorPool
+	most   int // bytes of a full batch
+	memory *[]byte
+}
 
-func (inMessage) room(n int) []byte { return make([]byte, n) }
-func (inMessage) sound() error      { return nil }
-func (inMessage) done(bool)         {}
+func (p *inMessage) room(n int) []byte {
+	p.memory = p.pool.Get(max(n, p.most))
+	return (*p.memory)[:n]
+}
 
-func (inMessage) put(b *frameportv1.Batch, data []byte, _ time.Time) {
-	b.Tensor = &frameportv1.Batch_Data{Data: data}
+func (*inMessage) sound() error { return nil }
+
+func (p *inMessage) put(b *frameportv1.Batch, data []byte, _ time.Time) any {
+	*p.memory = data
+	return &batchMessage{b, p.memory, p.pool}
+}
+
+func (p *inMessage) done(sent bool) {
+	if !sent { // else gRPC gives it back
+		p.pool.Put(p.memory)
+	}
 }
 
 // inSlot is delivery SHARED_MEMORY.
@@ -52,12 +66,13 @@ type inSlot struct {
 
 func (p inSlot) room(n int) []byte { return p.region.Bytes()[p.slot*p.stride:][:n:n] }
 
-func (p inSlot) put(b *frameportv1.Batch, data []byte, now time.Time) {
+func (p inSlot) put(b *frameportv1.Batch, data []byte, now time.Time) any {
 	id, end := p.lend(p.slot, now)
 	b.Tensor = &frameportv1.Batch_Shared{Shared: &frameportv1.SharedTensor{
 		Region: p.region.Name(), Offset: uint64(p.slot * p.stride), ByteSize: uint64(len(data)),
 		LeaseId: id, ExpireTime: timestamppb.New(end),
 	}}
+	return &frameportv1.StreamBatchesResponse{Response: &frameportv1.StreamBatchesResponse_Batch{Batch: b}}
 }
 
 func (p inSlot) done(sent bool) {

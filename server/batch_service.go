@@ -50,9 +50,7 @@ func (s *frameService) StreamBatches(call grpc.BidiStreamingServer[frameportv1.S
 	grants := make(chan grant)
 	s.background.Go(func() { receiveGrants(ctx, call.Recv, grantOfBatches, grants) })
 	st.grants = grants
-	st.write = func(b *frameportv1.Batch) error {
-		return call.Send(&frameportv1.StreamBatchesResponse{Response: &frameportv1.StreamBatchesResponse_Batch{Batch: b}})
-	}
+	st.write = call.SendMsg
 	return st.run(ctx)
 }
 
@@ -90,7 +88,7 @@ func (s *frameService) room(call grpc.BidiStreamingServer[frameportv1.StreamBatc
 }
 
 func (s *frameService) newBatchStream(ctx context.Context, start *frameportv1.StreamBatchesStart) (*batchStream, error) {
-	st := &batchStream{stream: stream{Server: s.Server, method: frameportv1.FrameService_StreamBatches_FullMethodName, rota: newRota(0)}}
+	st := &batchStream{stream: stream{Server: s.Server, method: frameportv1.FrameService_StreamBatches_FullMethodName, rota: newRota(0)}, pool: newTensorPool()}
 	st.pick, st.due = st.pickBatch, st.dueBatch
 	var err error
 	if st.choice, err = newChoice(start.GetCameraIds(), start.GetLabelSelector()); err != nil {

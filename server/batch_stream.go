@@ -39,7 +39,8 @@ type batchStream struct {
 	tensor  convert.Tensor
 	size    int           // most entries
 	maxWait time.Duration // from the first entry
-	write   func(*frameportv1.Batch) error
+	write   func(message any) error
+	pool    *tensorPool    // of batches in messages
 	share   bool           // the client wants the tensors in shared memory
 	shared  *sharedBatches // which is here then
 
@@ -163,9 +164,8 @@ func (st *batchStream) batch(ctx context.Context, rows []row, cameras int, to pl
 	sent = true
 	return outgoing{frames: len(entries), bytes: each, write: func() error {
 		now := time.Now()
-		to.put(b, data[:len(entries)*each], now)
 		b.SentTime = timestamppb.New(now)
-		return st.write(b)
+		return st.write(to.put(b, data[:len(entries)*each], now))
 	}}, nil
 }
 
