@@ -86,7 +86,7 @@ test-race: deps-test gpusim ## Run the tests under the race detector
 # resident memory, which freed blocks stay in for a while; the leak check asks better.
 SANITIZE_PACKAGES ?= ./gpu ./gpu/gpusim ./gpu/gputest ./gpu/kernels/... ./gpu/surface ./internal/dl ./internal/shm \
 	./decoder/avcodec ./decoder/nvdec ./convert/hostconv ./convert/gpuconv ./jpeg/turbo ./jpeg/nvjpeg
-SANITIZE_SKIP   := ^(TestLaunchDoesNotAllocate|TestNoAllocation|TestInPlace|TestCloseFreesNativeMemory)$$
+SANITIZE_SKIP   := ^(TestLaunchDoesNotAllocate|TestNoAllocation|TestTensorAllocates|TestInPlace|TestCloseFreesNativeMemory)$$
 SANITIZE_CFLAGS := -g -O2 -fno-omit-frame-pointer -fsanitize=undefined,float-cast-overflow,bounds-strict -fno-sanitize-recover=all
 # intercept_tls_get_addr: with it, gcc 12's leak check crashes on libraries opened at run time.
 ASAN_SETTINGS   := detect_leaks=1:intercept_tls_get_addr=0:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:max_malloc_fill_size=1073741824
