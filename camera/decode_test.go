@@ -317,7 +317,9 @@ func TestDecoderThatComesLater(t *testing.T) {
 			w := newWorld(t, nil).run()
 			defer w.stop()
 			w.createErr.Store(&err)
-			w.add("a", w.script("h", step{units: -1}), nil)
+			// Key frames are far apart: between two tries the camera waits for one.
+			rare := func(n int, au *media.AccessUnit) { au.RandomAccess = n%400 == 0 }
+			w.add("a", w.script("h", step{units: -1, change: rare}), nil)
 			for range 24 { // it does not turn into something else while it is tried again
 				after(5 * time.Second)
 				w.expect("a", StateDegraded, class)
