@@ -163,8 +163,10 @@ def main():
         if path == "/multicast":
             pool = GstRtspServer.RTSPAddressPool.new()
             pid = os.getpid()  # servers of several tests keep apart
-            group, port = f"239.255.{pid >> 8 & 255}.{pid & 255}", 20000 + pid % 20000 * 2
-            pool.add_range(group, group, port, port + 1, 1)
+            group, port = f"239.255.{pid >> 8 & 255}.{pid & 255}", 20000 + pid % 2000 * 20
+            # Several pairs of ports: one is given back some time after the answer to
+            # TEARDOWN, and who comes back before that would get 461.
+            pool.add_range(group, group, port, port + 19, 1)
             factory.set_address_pool(pool)
             factory.set_multicast_iface("lo")
         server.get_mount_points().add_factory(path, factory)
