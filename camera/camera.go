@@ -45,6 +45,7 @@ type camera struct {
 	policy  atomic.Pointer[policy]
 	pipe    atomic.Pointer[pipeline]
 	refusal atomic.Pointer[refusal]
+	sharing sharing
 	wake    chan struct{}   // has room for one: don't wait for the next attempt
 	after   <-chan struct{} // the camera of this id that was removed before is gone; nil = none
 	done    chan struct{}   // closed when nothing of the camera runs any more
@@ -184,7 +185,7 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 		queue: newQueue(c.tools.buffers), policy: &c.policy, publisher: c.publisher,
 		health: c.health, totals: &c.totals, account: c.account, log: c.log,
 		refuse: c.refuse, after: c.lastDone, done: make(chan struct{}), base: time.Now(),
-		decoded: c.tools.decoded,
+		decoded: c.tools.decoded, sharing: &c.sharing,
 	}
 	p.create = func(cfg decoder.Config, pol *policy) (decoder.Decoder, error) { return c.create(p, cfg, pol) }
 	c.pipe.Store(p)

@@ -39,6 +39,7 @@ type pipeline struct {
 	account   *frame.Account
 	refuse    func(*media.Format, *fault.Error) // the stream can't be decoded here
 	decoded   func(time.Duration)               // told how long each unit took
+	sharing   *sharing
 	log       *slog.Logger
 
 	after <-chan struct{} // the pipeline before this one is gone; nil = there is none
@@ -52,6 +53,7 @@ type pipeline struct {
 	format   *media.Format // that dec was made for
 	output   decoder.Output
 	frames   int // that dec was made for
+	shared   int // frames that dec was told to share
 	skipping bool
 	waiting  bool // for a random-access unit, after damage
 	idle     struct {
@@ -169,9 +171,10 @@ func (p *pipeline) ready(pol *policy, u *unit, now time.Time) (bool, error) {
 			return false, err
 		}
 		p.dec, p.format, p.output, p.skipping = dec, u.Format, pol.output, false
-		p.frames = pol.frames
+		p.frames, p.shared = pol.frames, 0
 	}
 	p.waiting = false
+	p.shared = p.sharing.tell(p.dec, p.shared)
 	if skip := pol.mode == config.DecodeSkipNonReference; skip != p.skipping {
 		if s, ok := p.dec.(decoder.Skipper); ok {
 			s.SkipNonReference(skip)
@@ -185,6 +188,9 @@ func (p *pipeline) decode(ctx context.Context, pol *policy, u *unit) error {
 	start := time.Now()
 	err := p.dec.Decode(ctx, &u.AccessUnit, p.emit)
 	p.decoded(time.Since(start))
+	if p.shared > 0 {
+		p.sharing.note(p.dec)
+	}
 	if err != nil {
 		return err
 	}

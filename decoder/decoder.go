@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/shm"
 	"github.com/frameport/frameport/media"
 )
 
@@ -42,6 +43,20 @@ type Resizer interface {
 	SetOutput(Output)
 }
 
+// Sharer is the optional ability to make frames in memory that other processes can
+// map ([frame.Shared]). Both methods may be called between any two Decode calls.
+type Sharer interface {
+	// Share makes room for so many frames that other processes hold at a time, beside
+	// those that the caller keeps; 0 ends it. The frames of pictures that are decoded
+	// from now on lie in a region as far as it has a free slot, others where they lie
+	// without sharing: the camera goes on and loses nothing. A region that is not needed
+	// any more goes with its last frame.
+	Share(frames int)
+	// ShareErr is why there is no region, when there should be one; it wraps
+	// [ErrExhausted] when that is for want of room. The decoder tries again by itself.
+	ShareErr() error
+}
+
 // Output says what frames a decoder makes.
 type Output struct {
 	// MaxWidth and MaxHeight bound the frame size in pixels, keeping the aspect
@@ -75,6 +90,8 @@ type Config struct {
 	Select func(pts time.Duration) bool
 	// Account is where frames and picture bytes are booked; may be nil.
 	Account *frame.Account
+	// Regions is where decoders in host memory make regions; nil = they can't share.
+	Regions *shm.Folder
 }
 
 // Errors that callers branch on.

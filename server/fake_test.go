@@ -39,6 +39,8 @@ type fakeCameras struct {
 }
 
 type fakeCamera struct {
+	sharing  atomic.Int64 // frames that are wanted shared
+	shareErr atomic.Pointer[error]
 	owner    *fakeCameras
 	snapshot camera.Snapshot
 	ring     *frame.Ring
@@ -198,6 +200,18 @@ func (c *fakeCamera) Snapshot() camera.Snapshot {
 	c.owner.mu.Lock()
 	defer c.owner.mu.Unlock()
 	return c.snapshot
+}
+
+func (c *fakeCamera) Share(frames int) (end func()) {
+	c.sharing.Add(int64(frames))
+	return sync.OnceFunc(func() { c.sharing.Add(-int64(frames)) })
+}
+
+func (c *fakeCamera) ShareErr() error {
+	if err := c.shareErr.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // publish publishes one frame after dropping what the argument says.

@@ -28,6 +28,13 @@ type Feed interface {
 	ID() string
 	Ring() *frame.Ring
 	Snapshot() camera.Snapshot
+	// Share asks for frames in memory that other processes can map, with room for so
+	// many that they hold at a time. What several callers ask for adds up. end takes it
+	// back and may be called more than once.
+	Share(frames int) (end func())
+	// ShareErr is why there is no such memory although somebody asked for it; nil while
+	// there is, or none could be made yet.
+	ShareErr() error
 }
 
 // Renderer makes pictures of frames, one for all callers that want the same of the

@@ -50,11 +50,29 @@ const (
 	// SharedMemoryLost (ABORTED): somebody has shortened or removed the file that the
 	// stream's batches lie in.
 	SharedMemoryLost Reason = "SHARED_MEMORY_LOST"
+	// TooManyLeases (RESOURCE_EXHAUSTED): all clients of a camera together would hold more
+	// frames than the worker allows.
+	TooManyLeases Reason = "TOO_MANY_LEASES"
 	// RenderFailed (INTERNAL): the frame could not be converted or encoded.
 	RenderFailed Reason = "RENDER_FAILED"
 	// UnknownLease (INVALID_ARGUMENT): the client acked a lease that it never had, or
 	// acked one twice.
 	UnknownLease Reason = "UNKNOWN_LEASE"
+)
+
+// Inference servers.
+const (
+	// InferenceServerNotFound (NOT_FOUND): the worker was not started with a server of
+	// that name.
+	InferenceServerNotFound Reason = "INFERENCE_SERVER_NOT_FOUND"
+	// InferenceServerUnavailable (UNAVAILABLE): the server can't be reached, or is not ready.
+	InferenceServerUnavailable Reason = "INFERENCE_SERVER_UNAVAILABLE"
+	// ModelNotFound (NOT_FOUND): the server has no such model.
+	ModelNotFound Reason = "MODEL_NOT_FOUND"
+	// ModelMismatch (FAILED_PRECONDITION): the model takes no such tensor.
+	ModelMismatch Reason = "MODEL_MISMATCH"
+	// InferenceFailed (ABORTED): the server refused a batch.
+	InferenceFailed Reason = "INFERENCE_FAILED"
 )
 
 // Requests that are wrong in themselves (INVALID_ARGUMENT). The field is named in
@@ -89,8 +107,10 @@ const (
 	InvalidTensor          Reason = "INVALID_TENSOR"
 	InvalidBatch           Reason = "INVALID_BATCH" // max_batch_size or max_wait
 	InvalidDelivery        Reason = "INVALID_DELIVERY"
-	StartRequired          Reason = "START_REQUIRED" // a stream's first message is not its start
-	StartRepeated          Reason = "START_REPEATED" // start came twice on a stream
+	InvalidShare           Reason = "INVALID_SHARE"     // max_leases, lease_duration or kind
+	InvalidInference       Reason = "INVALID_INFERENCE" // model, input or outputs
+	StartRequired          Reason = "START_REQUIRED"    // a stream's first message is not its start
+	StartRepeated          Reason = "START_REPEATED"    // start came twice on a stream
 )
 
 // The worker as a whole.
@@ -102,6 +122,9 @@ const (
 	// DeliveryUnavailable (FAILED_PRECONDITION): this worker can deliver that way, but
 	// not now, or not to this client.
 	DeliveryUnavailable Reason = "DELIVERY_UNAVAILABLE"
+	// SharingUnavailable (FAILED_PRECONDITION): this worker shares no frames, or not with
+	// this client, or not in this way.
+	SharingUnavailable Reason = "SHARING_UNAVAILABLE"
 	// MethodUnimplemented (UNIMPLEMENTED): the method is in the contract, but not in this version.
 	MethodUnimplemented Reason = "METHOD_UNIMPLEMENTED"
 	// ShuttingDown (UNAVAILABLE): the worker is stopping; try another one, or later.

@@ -134,9 +134,16 @@ class FrameServiceServicer(object):
         """ShareFrames hands out a camera's frames without copying them. The server
         describes the memory once per region and then leases slots of it; the client
         acks each lease when it has read the slot. A leased slot is not overwritten.
-        Leases end when they expire and when the stream ends.
+        Leases end when they expire and when the stream ends. Frames that come while there
+        is no free slot are not leased and count in skipped.slow_consumer; other readers of
+        the camera get them.
 
-        Not implemented yet: UNIMPLEMENTED: METHOD_UNIMPLEMENTED.
+        The first message must be open, once; the others acks. Errors as WatchFrames, and
+        INVALID_ARGUMENT: INVALID_SHARE, UNKNOWN_LEASE. FAILED_PRECONDITION:
+        SHARING_UNAVAILABLE, the worker shares no memory, or not with this client, or not of
+        this kind. RESOURCE_EXHAUSTED: OUT_OF_SHARED_MEMORY; TOO_MANY_LEASES when all clients
+        of the camera together would hold more than the worker allows. ABORTED:
+        SHARED_MEMORY_LOST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
