@@ -25,6 +25,7 @@ const (
 	PurposeJPEG                   // JPEG encoder states and their buffers
 	PurposeDecoder                // NVDEC sessions
 	PurposeRing                   // decoded frames
+	PurposeBatch                  // batches that clients read by IPC
 	PurposeOther
 	purposes
 )
@@ -41,6 +42,8 @@ func (p Purpose) String() string {
 		return "decoder"
 	case PurposeRing:
 		return "ring"
+	case PurposeBatch:
+		return "batch"
 	case PurposeOther:
 		return "other"
 	}

@@ -42,40 +42,69 @@ func (c *Converter) Tensor(ctx context.Context, src *frame.Frame, t convert.Tens
 	return l.fetch(dst, memory.Address())
 }
 
-// TensorsOnDevice writes the tensors of the frames, one behind the other, into device
-// memory of the converter's device: len(srcs)*t.Bytes() bytes from dst on, which is
-// aligned to the size of an element. All pictures are queued on one stream, and the
-// elements are there when it returns. The frames may have different sizes. Nothing is
-// written when one of them can't be converted: errors wrap [convert.ErrRequest], or are
-// ErrSource for frames that are not on the device. After other errors the memory holds
-// nothing of use.
-func (c *Converter) TensorsOnDevice(ctx context.Context, srcs []*frame.Frame, t convert.Tensor, dst gpu.Address) error {
+// Row is one tensor of a batch in device memory.
+type Row struct {
+	// Source is a frame on the converter's device; nil: the elements are made already and
+	// lie in Pinned, from At on.
+	Source *frame.Frame
+	Pinned *gpu.Pinned
+	At     int // bytes
+	// Out is where the tensor is written, aligned to the size of an element.
+	Out gpu.Address
+}
+
+// TensorsOnDevice writes tensors, t.Bytes() bytes each, into memory of the converter's
+// device. All are queued on one stream, a kernel for each frame, and the elements are
+// there when it returns. The frames may have different sizes. Nothing is written when
+// one of them can't be converted: errors wrap [convert.ErrRequest], or are ErrSource for
+// frames that are not on the device. After other errors the memory holds nothing of use.
+func (c *Converter) TensorsOnDevice(ctx context.Context, rows []Row, t convert.Tensor) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
-	if dst == 0 || dst%gpu.Address(t.Type.Size()) != 0 {
-		return fmt.Errorf("%w: tensor at device address %#x: elements of %d bytes need it aligned to those", convert.ErrRequest, dst, t.Type.Size())
-	}
-	for i, src := range srcs {
-		if _, _, err := c.tensorSource(src, t); err != nil {
-			return fmt.Errorf("picture %d of %d: %w", i+1, len(srcs), err)
+	for i, row := range rows {
+		if err := c.checkRow(row, t); err != nil {
+			return fmt.Errorf("picture %d of %d: %w", i+1, len(rows), err)
 		}
+	}
+	if len(rows) == 0 {
+		return nil
 	}
 	l, err := c.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { c.lanes <- l }()
-	for i, src := range srcs {
-		slot, g, err := c.tensorSource(src, t)
-		if err == nil {
-			err = c.queueTensor(l, slot, src, g, t, dst+gpu.Address(i*t.Bytes()))
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("picture %d of %d: %w", i+1, len(srcs), err), l.stream.Synchronize())
+	for i, row := range rows {
+		if err := c.queueRow(l, row, t); err != nil {
+			return errors.Join(fmt.Errorf("picture %d of %d: %w", i+1, len(rows), err), l.stream.Synchronize())
 		}
 	}
 	return l.stream.Synchronize()
+}
+
+func (c *Converter) checkRow(row Row, t convert.Tensor) error {
+	if row.Out == 0 || row.Out%gpu.Address(t.Type.Size()) != 0 {
+		return fmt.Errorf("%w: tensor at device address %#x: elements of %d bytes need it aligned to those", convert.ErrRequest, row.Out, t.Type.Size())
+	}
+	if row.Source == nil {
+		return nil // the copy is checked when it is queued
+	}
+	_, _, err := c.tensorSource(row.Source, t)
+	return err
+}
+
+// queueRow queues what writes one tensor.
+func (c *Converter) queueRow(l *lane, row Row, t convert.Tensor) error {
+	if n := t.Bytes(); row.Source == nil {
+		from := gpu.HostPlane{Memory: row.Pinned, Offset: row.At, Pitch: n}
+		return l.device.CopyFromHost2D(l.stream, gpu.DevicePlane{Address: row.Out, Pitch: n}, from, n, 1)
+	}
+	slot, g, err := c.tensorSource(row.Source, t)
+	if err != nil {
+		return err
+	}
+	return c.queueTensor(l, slot, row.Source, g, t, row.Out)
 }
 
 // tensorSource is what a picture's tensor is made of.

@@ -3,6 +3,8 @@ package gpuconv_test
 import (
 	"bytes"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/frameport/frameport/convert"
@@ -96,6 +98,14 @@ func (r *rig) frames(t *testing.T) (list []*frame.Frame) {
 	return list
 }
 
+// rowsOf are the frames' tensors, one behind the other.
+func rowsOf(srcs []*frame.Frame, t convert.Tensor, at gpu.Address) (rows []gpuconv.Row) {
+	for i, f := range srcs {
+		rows = append(rows, gpuconv.Row{Source: f, Out: at + gpu.Address(i*t.Bytes())})
+	}
+	return rows
+}
+
 // TestTensorsOnDevice: each picture's tensor behind the other, as Tensor makes it alone,
 // nothing around them, one launch each and one wait.
 func TestTensorsOnDevice(t *testing.T) {
@@ -108,7 +118,7 @@ func TestTensorsOnDevice(t *testing.T) {
 		const before = 64
 		m := r.memory(t, len(srcs)*n+2*before)
 		launches, waits := r.sim.Calls("cuLaunchKernel"), r.sim.Calls("cuStreamSynchronize")
-		if err := c.TensorsOnDevice(t.Context(), srcs, tensor, m.Address()+before); err != nil {
+		if err := c.TensorsOnDevice(t.Context(), rowsOf(srcs, tensor, m.Address()+before), tensor); err != nil {
 			t.Fatal(err)
 		}
 		if r.sim.Simulated() {
@@ -131,7 +141,7 @@ func TestTensorsOnDevice(t *testing.T) {
 			t.Errorf("%v: memory around the tensors was written", kind)
 		}
 	}
-	if err := c.TensorsOnDevice(t.Context(), nil, tensorOf(convert.TensorUint8, 8, 8), 64); err != nil {
+	if err := c.TensorsOnDevice(t.Context(), nil, tensorOf(convert.TensorUint8, 8, 8)); err != nil {
 		t.Errorf("no pictures: %v", err)
 	}
 }
@@ -147,15 +157,15 @@ func TestTensorsOnDeviceRefused(t *testing.T) {
 	host := frame.NewPool(0, nil).Get(media.PixelNV12, 64, 48)
 	defer host.Release()
 	before := r.sim.Calls("cuLaunchKernel")
-	if err := c.TensorsOnDevice(t.Context(), append(srcs[:3:3], host), good, m.Address()); !errors.Is(err, gpuconv.ErrSource) {
+	if err := c.TensorsOnDevice(t.Context(), rowsOf(append(srcs[:3:3], host), good, m.Address()), good); !errors.Is(err, gpuconv.ErrSource) {
 		t.Errorf("a host frame at the end: %v", err)
 	}
 	bad := good
 	bad.Std[0] = 0
 	for name, err := range map[string]error{
-		"std 0":     c.TensorsOnDevice(t.Context(), srcs, bad, m.Address()),
-		"address 0": c.TensorsOnDevice(t.Context(), srcs, good, 0),
-		"odd":       c.TensorsOnDevice(t.Context(), srcs, good, m.Address()+2),
+		"std 0":     c.TensorsOnDevice(t.Context(), rowsOf(srcs, bad, m.Address()), bad),
+		"address 0": c.TensorsOnDevice(t.Context(), rowsOf(srcs, good, 0), good),
+		"odd":       c.TensorsOnDevice(t.Context(), rowsOf(srcs, good, m.Address()+2), good),
 	} {
 		if !errors.Is(err, convert.ErrRequest) {
 			t.Errorf("%s: %v", name, err)
@@ -169,6 +179,47 @@ func TestTensorsOnDeviceRefused(t *testing.T) {
 	}
 	if _, err := c.Hash(t.Context(), host); !errors.Is(err, gpuconv.ErrSource) {
 		t.Errorf("hash of a host frame: %v", err)
+	}
+}
+
+// TestTensorsMadeElsewhere: rows that come from pinned memory lie between those that are
+// made here, and one that is not in that memory fails.
+func TestTensorsMadeElsewhere(t *testing.T) {
+	r := newRig(t)
+	c := r.open(t, gpuconv.Config{})
+	tensor := tensorOf(convert.TensorUint8, 16, 16)
+	n := tensor.Bytes()
+	pinned, err := r.device.AllocPinned(2*n, gpu.Use{Purpose: gpu.PurposeOther})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := pinned.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for i := range pinned.Bytes() {
+		pinned.Bytes()[i] = byte(i / n)
+	}
+	src := r.source(t, 64, 48)
+	defer src.Release()
+	want := make([]byte, n)
+	if err := c.Tensor(t.Context(), src, tensor, want); err != nil {
+		t.Fatal(err)
+	}
+	m := r.memory(t, 3*n)
+	at := func(i int) gpu.Address { return m.Address() + gpu.Address(i*n) }
+	rows := []gpuconv.Row{{Pinned: pinned, At: n, Out: at(0)}, {Source: src, Out: at(1)}, {Pinned: pinned, Out: at(2)}}
+	if err := c.TensorsOnDevice(t.Context(), rows, tensor); err != nil {
+		t.Fatal(err)
+	}
+	want = slices.Concat(pinned.Bytes()[n:], want, pinned.Bytes()[:n])
+	if !bytes.Equal(r.read(t, m.Address(), 3*n), want) {
+		t.Error("the rows are not what they were made of")
+	}
+	rows[0].At++
+	if err := c.TensorsOnDevice(t.Context(), rows, tensor); err == nil || !strings.Contains(err.Error(), "outside") {
+		t.Errorf("elements behind the end: %v", err)
 	}
 }
 
@@ -186,7 +237,7 @@ func TestTensorLarger(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := r.memory(t, len(got))
-	if err := c.TensorsOnDevice(t.Context(), []*frame.Frame{src}, tensor, m.Address()); err != nil {
+	if err := c.TensorsOnDevice(t.Context(), rowsOf([]*frame.Frame{src}, tensor, m.Address()), tensor); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, r.read(t, m.Address(), len(got))) {
@@ -213,8 +264,10 @@ func TestTensorFaults(t *testing.T) {
 		"tensor": func(c *gpuconv.Converter) error {
 			return c.Tensor(t.Context(), srcs[0], tensor, make([]byte, tensor.Bytes()))
 		},
-		"tensors": func(c *gpuconv.Converter) error { return c.TensorsOnDevice(t.Context(), srcs, tensor, m.Address()) },
-		"hash":    func(c *gpuconv.Converter) error { _, err := c.Hash(t.Context(), srcs[0]); return err },
+		"tensors": func(c *gpuconv.Converter) error {
+			return c.TensorsOnDevice(t.Context(), rowsOf(srcs, tensor, m.Address()), tensor)
+		},
+		"hash": func(c *gpuconv.Converter) error { _, err := c.Hash(t.Context(), srcs[0]); return err },
 	}
 	for _, fault := range []string{
 		"cuMemAlloc:1+:2", "cuMemHostAlloc:1:2", "cuStreamWaitEvent:1:400", "cuLaunchKernel:1:1", "cuMemsetD2D8Async:1:1",
@@ -255,7 +308,8 @@ func TestTensorsHoldNoSlot(t *testing.T) {
 	src := r.source(t, 64, 48)
 	slot, _ := surface.Of(src)
 	m := r.memory(t, 3*32*32)
-	if err := c.TensorsOnDevice(t.Context(), []*frame.Frame{src}, tensorOf(convert.TensorUint8, 32, 32), m.Address()); err != nil {
+	tensor := tensorOf(convert.TensorUint8, 32, 32)
+	if err := c.TensorsOnDevice(t.Context(), rowsOf([]*frame.Frame{src}, tensor, m.Address()), tensor); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Hash(t.Context(), src); err != nil {
