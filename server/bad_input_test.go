@@ -105,6 +105,7 @@ func TestBadInput(t *testing.T) {
 		"negative width":       {output(&frameportv1.OutputSpec{Width: -1}), invalid, apierr.InvalidSize, "output.width", "is -1; give 1 to 8192 pixels"},
 		"huge height":          {output(&frameportv1.OutputSpec{Height: 8193}), invalid, apierr.InvalidSize, "output.height", "is 8193"},
 		"unknown format":       {output(&frameportv1.OutputSpec{Format: 77}), invalid, apierr.InvalidFormat, "output.format", "is 77"},
+		"format of shares":     {output(&frameportv1.OutputSpec{Format: frameportv1.ImageFormat_IMAGE_FORMAT_I420}), invalid, apierr.InvalidFormat, "output.format", "use NV12"},
 		"unknown fit":          {output(&frameportv1.OutputSpec{Fit: 77}), invalid, apierr.InvalidFit, "output.fit", "is 77"},
 		"empty crop":           {output(&frameportv1.OutputSpec{Crop: &frameportv1.Rectangle{}}), invalid, apierr.InvalidCrop, "output.crop", "width and height 1 or more"},
 		"crop outside":         {output(&frameportv1.OutputSpec{Crop: &frameportv1.Rectangle{X: 60, Width: 5, Height: 5}}), invalid, apierr.InvalidCrop, "output.crop", "60,0 5x5 is not inside the camera's frame of 64x48"},

@@ -26,6 +26,9 @@ func Output(s *frameportv1.OutputSpec) (render.Output, error) {
 	wrong := func(reason apierr.Reason, field, format string, args ...any) (render.Output, error) {
 		return render.Output{}, &OutputError{reason, field, fmt.Sprintf(format, args...)}
 	}
+	if s.GetFormat() == frameportv1.ImageFormat_IMAGE_FORMAT_I420 {
+		return wrong(apierr.InvalidFormat, "format", "is I420, which only shared frames have; use NV12 for YCbCr")
+	}
 	var ok bool
 	if o.Format, ok = toCore(formats(), s.GetFormat()); !ok {
 		return wrong(apierr.InvalidFormat, "format", "is %d, which this version doesn't know; use JPEG, RGB24, BGR24, NV12 or GRAY8", s.GetFormat())

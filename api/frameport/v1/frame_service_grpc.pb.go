@@ -93,14 +93,16 @@ type FrameServiceClient interface {
 	// acks each lease when it has read the slot. A leased slot is not overwritten.
 	// Leases end when they expire and when the stream ends. Frames that come while there
 	// is no free slot are not leased and count in skipped.slow_consumer; other readers of
-	// the camera get them.
+	// the camera get them. The stream ends without error when the client has closed its
+	// side and its leases are over.
 	//
 	// The first message must be open, once; the others acks. Errors as WatchFrames, and
 	// INVALID_ARGUMENT: INVALID_SHARE, UNKNOWN_LEASE. FAILED_PRECONDITION:
 	// SHARING_UNAVAILABLE, the worker shares no memory, or not with this client, or not of
-	// this kind. RESOURCE_EXHAUSTED: OUT_OF_SHARED_MEMORY; TOO_MANY_LEASES when all clients
-	// of the camera together would hold more than the worker allows. ABORTED:
-	// SHARED_MEMORY_LOST.
+	// this kind; DECODE_DISABLED, the camera's decode mode is NONE. RESOURCE_EXHAUSTED:
+	// OUT_OF_SHARED_MEMORY; TOO_MANY_LEASES when all clients of the camera together could
+	// hold more than 64. ABORTED: SHARED_MEMORY_LOST, somebody has shortened or removed the
+	// file; begin again.
 	ShareFrames(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ShareFramesRequest, ShareFramesResponse], error)
 }
 
@@ -247,14 +249,16 @@ type FrameServiceServer interface {
 	// acks each lease when it has read the slot. A leased slot is not overwritten.
 	// Leases end when they expire and when the stream ends. Frames that come while there
 	// is no free slot are not leased and count in skipped.slow_consumer; other readers of
-	// the camera get them.
+	// the camera get them. The stream ends without error when the client has closed its
+	// side and its leases are over.
 	//
 	// The first message must be open, once; the others acks. Errors as WatchFrames, and
 	// INVALID_ARGUMENT: INVALID_SHARE, UNKNOWN_LEASE. FAILED_PRECONDITION:
 	// SHARING_UNAVAILABLE, the worker shares no memory, or not with this client, or not of
-	// this kind. RESOURCE_EXHAUSTED: OUT_OF_SHARED_MEMORY; TOO_MANY_LEASES when all clients
-	// of the camera together would hold more than the worker allows. ABORTED:
-	// SHARED_MEMORY_LOST.
+	// this kind; DECODE_DISABLED, the camera's decode mode is NONE. RESOURCE_EXHAUSTED:
+	// OUT_OF_SHARED_MEMORY; TOO_MANY_LEASES when all clients of the camera together could
+	// hold more than 64. ABORTED: SHARED_MEMORY_LOST, somebody has shortened or removed the
+	// file; begin again.
 	ShareFrames(grpc.BidiStreamingServer[ShareFramesRequest, ShareFramesResponse]) error
 	mustEmbedUnimplementedFrameServiceServer()
 }

@@ -39,6 +39,10 @@ const (
 	ImageFormat_IMAGE_FORMAT_NV12 ImageFormat = 4
 	// One plane of luma, 1 byte a pixel, full range.
 	ImageFormat_IMAGE_FORMAT_GRAY8 ImageFormat = 5
+	// Three planes of YCbCr 4:2:0: luma, Cb and Cr, a byte a sample, Cb and Cr at half
+	// the width and height, both rounded up. Only of shared frames, as decoders on the
+	// CPU make them (SharedRegion.format); refused as an output.
+	ImageFormat_IMAGE_FORMAT_I420 ImageFormat = 6
 )
 
 // Enum value maps for ImageFormat.
@@ -50,6 +54,7 @@ var (
 		3: "IMAGE_FORMAT_BGR24",
 		4: "IMAGE_FORMAT_NV12",
 		5: "IMAGE_FORMAT_GRAY8",
+		6: "IMAGE_FORMAT_I420",
 	}
 	ImageFormat_value = map[string]int32{
 		"IMAGE_FORMAT_UNSPECIFIED": 0,
@@ -58,6 +63,7 @@ var (
 		"IMAGE_FORMAT_BGR24":       3,
 		"IMAGE_FORMAT_NV12":        4,
 		"IMAGE_FORMAT_GRAY8":       5,
+		"IMAGE_FORMAT_I420":        6,
 	}
 )
 
@@ -268,14 +274,15 @@ const file_frameport_v1_output_proto_rawDesc = "" +
 	"\x03fit\x18\x05 \x01(\x0e2\x11.frameport.v1.FitR\x03fit\x12+\n" +
 	"\x04crop\x18\x06 \x01(\v2\x17.frameport.v1.RectangleR\x04cropB\n" +
 	"\n" +
-	"\b_quality*\xa1\x01\n" +
+	"\b_quality*\xb8\x01\n" +
 	"\vImageFormat\x12\x1c\n" +
 	"\x18IMAGE_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11IMAGE_FORMAT_JPEG\x10\x01\x12\x16\n" +
 	"\x12IMAGE_FORMAT_RGB24\x10\x02\x12\x16\n" +
 	"\x12IMAGE_FORMAT_BGR24\x10\x03\x12\x15\n" +
 	"\x11IMAGE_FORMAT_NV12\x10\x04\x12\x16\n" +
-	"\x12IMAGE_FORMAT_GRAY8\x10\x05*^\n" +
+	"\x12IMAGE_FORMAT_GRAY8\x10\x05\x12\x15\n" +
+	"\x11IMAGE_FORMAT_I420\x10\x06*^\n" +
 	"\x03Fit\x12\x13\n" +
 	"\x0fFIT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vFIT_CONTAIN\x10\x01\x12\r\n" +

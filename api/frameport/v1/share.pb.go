@@ -87,7 +87,8 @@ type ShareOpen struct {
 	// Most slots leased to this stream at a time, 1 to 16. 0 = 1. The newest frame is
 	// leased whenever fewer are held.
 	MaxLeases int32 `protobuf:"varint,3,opt,name=max_leases,json=maxLeases,proto3" json:"max_leases,omitempty"`
-	// How long a lease lasts, 10 ms to 60 s. Unset = 2 s.
+	// How long a lease lasts, 10 ms to 60 s. Unset = the worker's --shm-lease, which is
+	// 2 s unless it was changed.
 	LeaseDuration *durationpb.Duration `protobuf:"bytes,4,opt,name=lease_duration,json=leaseDuration,proto3" json:"lease_duration,omitempty"`
 	// Most leases per second, above 0 to 1000. 0 = no limit.
 	MaxFps        float64 `protobuf:"fixed64,5,opt,name=max_fps,json=maxFps,proto3" json:"max_fps,omitempty"`
@@ -237,7 +238,7 @@ type SharedRegion struct {
 	SlotStride uint64 `protobuf:"varint,10,opt,name=slot_stride,json=slotStride,proto3" json:"slot_stride,omitempty"`
 	// Distance between two rows in a slot, in bytes. 0 for batches.
 	Pitch int32 `protobuf:"varint,11,opt,name=pitch,proto3" json:"pitch,omitempty"`
-	// Layout of a frame in a slot; UNSPECIFIED for batches.
+	// Layout of a frame in a slot, I420 or NV12; UNSPECIFIED for batches.
 	Format ImageFormat `protobuf:"varint,12,opt,name=format,proto3,enum=frameport.v1.ImageFormat" json:"format,omitempty"`
 	// Width of a frame in pixels; 0 for batches.
 	Width int32 `protobuf:"varint,13,opt,name=width,proto3" json:"width,omitempty"`
@@ -418,9 +419,9 @@ type FrameLease struct {
 	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
 	// Number of the slot, from 0.
 	Slot int32 `protobuf:"varint,3,opt,name=slot,proto3" json:"slot,omitempty"`
-	// First byte of the frame, counted as SharedRegion.offset is.
+	// First byte of the slot, counted as SharedRegion.offset is.
 	Offset uint64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
-	// Bytes of the frame.
+	// Bytes from there to the end of the frame's last plane.
 	ByteSize uint64 `protobuf:"varint,5,opt,name=byte_size,json=byteSize,proto3" json:"byte_size,omitempty"`
 	// What SharedRegion.generation_offset holds while the slot is unchanged.
 	Generation uint64 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"`

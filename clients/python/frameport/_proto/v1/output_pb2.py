@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 from . import media_pb2 as frameport_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66rameport/v1/output.proto\x12\x0c\x66rameport.v1\x1a\x18\x66rameport/v1/media.proto\"\xbf\x01\n\nOutputSpec\x12)\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x19.frameport.v1.ImageFormat\x12\x14\n\x07quality\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\x12\x1e\n\x03\x66it\x18\x05 \x01(\x0e\x32\x11.frameport.v1.Fit\x12%\n\x04\x63rop\x18\x06 \x01(\x0b\x32\x17.frameport.v1.RectangleB\n\n\x08_quality*\xa1\x01\n\x0bImageFormat\x12\x1c\n\x18IMAGE_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11IMAGE_FORMAT_JPEG\x10\x01\x12\x16\n\x12IMAGE_FORMAT_RGB24\x10\x02\x12\x16\n\x12IMAGE_FORMAT_BGR24\x10\x03\x12\x15\n\x11IMAGE_FORMAT_NV12\x10\x04\x12\x16\n\x12IMAGE_FORMAT_GRAY8\x10\x05*^\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46IT_CONTAIN\x10\x01\x12\r\n\tFIT_COVER\x10\x02\x12\x0f\n\x0b\x46IT_STRETCH\x10\x03\x12\x11\n\rFIT_LETTERBOX\x10\x04\x42=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66rameport/v1/output.proto\x12\x0c\x66rameport.v1\x1a\x18\x66rameport/v1/media.proto\"\xbf\x01\n\nOutputSpec\x12)\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x19.frameport.v1.ImageFormat\x12\x14\n\x07quality\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\x12\x1e\n\x03\x66it\x18\x05 \x01(\x0e\x32\x11.frameport.v1.Fit\x12%\n\x04\x63rop\x18\x06 \x01(\x0b\x32\x17.frameport.v1.RectangleB\n\n\x08_quality*\xb8\x01\n\x0bImageFormat\x12\x1c\n\x18IMAGE_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11IMAGE_FORMAT_JPEG\x10\x01\x12\x16\n\x12IMAGE_FORMAT_RGB24\x10\x02\x12\x16\n\x12IMAGE_FORMAT_BGR24\x10\x03\x12\x15\n\x11IMAGE_FORMAT_NV12\x10\x04\x12\x16\n\x12IMAGE_FORMAT_GRAY8\x10\x05\x12\x15\n\x11IMAGE_FORMAT_I420\x10\x06*^\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46IT_CONTAIN\x10\x01\x12\r\n\tFIT_COVER\x10\x02\x12\x0f\n\x0b\x46IT_STRETCH\x10\x03\x12\x11\n\rFIT_LETTERBOX\x10\x04\x42=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'frameport._proto.v1.output_pb2', globals())
@@ -23,9 +23,9 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   DESCRIPTOR._serialized_options = b'Z;github.com/frameport/frameport/api/frameport/v1;frameportv1'
   _IMAGEFORMAT._serialized_start=264
-  _IMAGEFORMAT._serialized_end=425
-  _FIT._serialized_start=427
-  _FIT._serialized_end=521
+  _IMAGEFORMAT._serialized_end=448
+  _FIT._serialized_start=450
+  _FIT._serialized_end=544
   _OUTPUTSPEC._serialized_start=70
   _OUTPUTSPEC._serialized_end=261
 # @@protoc_insertion_point(module_scope)
