@@ -77,7 +77,7 @@ func local(ctx context.Context) bool {
 
 // sharedBatches is the memory that a stream's batches lie in.
 type sharedBatches struct {
-	*leases
+	*slotLeases
 	region *shm.Region
 	slots  int
 	stride int
@@ -105,7 +105,7 @@ func (s *Server) shareBatches(slots, batchBytes int) (*sharedBatches, error) {
 		s.cfg.Logger.Warn("no shared memory for a stream", "bytes", size, "error", err)
 		return nil, unavailable(fmt.Sprintf("start.delivery: shared memory could not be made: %v; use INLINE", err))
 	}
-	return &sharedBatches{leases: newLeases(slots, m.Lease), region: region, slots: slots, stride: stride}, nil
+	return &sharedBatches{slotLeases: newSlotLeases(slots, m.Lease), region: region, slots: slots, stride: stride}, nil
 }
 
 // describe is what the client is told first.

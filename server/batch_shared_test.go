@@ -418,13 +418,13 @@ func TestSharedBatchesAreLost(t *testing.T) {
 // While all slots are lent the stream sleeps.
 func TestSharedBatchesDoNotSpin(t *testing.T) {
 	cameras := newFakeCameras(t, "a")
-	st := &batchStream{stream: stream{rota: newRota(0), credits: 1}, size: 1, shared: &sharedBatches{leases: newLeases(1, time.Hour)}}
+	st := &batchStream{stream: stream{rota: newRota(0), credits: 1}, size: 1, shared: &sharedBatches{slotLeases: newSlotLeases(1, time.Hour)}}
 	st.leases = st.shared.leases
 	st.rota.set(map[string]Feed{"a": cameras.camera("a")})
 	defer st.rota.close()
 	now := time.Now()
-	slot, _ := st.leases.take()
-	_, end := st.leases.lend(slot, now)
+	slot, _ := st.shared.take()
+	_, end := st.shared.lend(slot, now)
 	cameras.camera("a").publish(frame.Drops{})
 	if st.pickBatch(now) != nil {
 		t.Fatal("a batch without a slot")

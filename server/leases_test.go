@@ -15,7 +15,7 @@ func wantUnknown(t *testing.T, what string, err error) {
 }
 
 func TestLeases(t *testing.T) {
-	l, now := newLeases(2, time.Second), time.Now()
+	l, now := newSlotLeases(2, time.Second), time.Now()
 	lend := func(want int) uint64 {
 		t.Helper()
 		slot, ok := l.take()
@@ -66,7 +66,7 @@ func TestLeases(t *testing.T) {
 // A client that never acks costs a bounded memory; acks that are too late to be told
 // from others are let pass.
 func TestLeasesThatAreNeverAcked(t *testing.T) {
-	l, now := newLeases(1, time.Second), time.Now()
+	l, now := newSlotLeases(1, time.Second), time.Now()
 	const n = 3 * lapsedKept
 	for range n {
 		slot, ok := l.take()
@@ -87,4 +87,34 @@ func TestLeasesThatAreNeverAcked(t *testing.T) {
 	}
 	wantUnknown(t, "twice", l.ack(n))
 	wantUnknown(t, "twice", l.ack(n-lapsedKept+1))
+}
+
+// Whatever ends a lease, what was lent goes back once, also when it is lent too late.
+func TestLeasesGiveBackOnce(t *testing.T) {
+	l, now := newLeases(time.Second), time.Now()
+	var backs [5]int
+	lend := func(i int, at time.Time) uint64 {
+		id, _ := l.lend(func() { backs[i]++ }, at)
+		return id
+	}
+	acked := lend(0, now)
+	lend(1, now)
+	lend(2, now.Add(time.Second))
+	lend(3, now.Add(time.Second))
+	if l.lent() != 4 {
+		t.Errorf("%d are lent", l.lent())
+	}
+	if err := l.ack(acked); err != nil || backs != [5]int{1} {
+		t.Errorf("after the ack: %v, %v", backs, err)
+	}
+	if l.expire(now.Add(time.Second)); backs != [5]int{1, 1} {
+		t.Errorf("after the expiry: %v", backs)
+	}
+	l.end()
+	l.end()
+	lend(4, now)
+	if l.expire(now.Add(time.Hour)); backs != [5]int{1, 1, 1, 1, 1} || l.lent() != 0 {
+		t.Errorf("after the end: %v, %d are lent", backs, l.lent())
+	}
+	wantUnknown(t, "acked twice, after the end", l.ack(acked))
 }
