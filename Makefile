@@ -177,7 +177,7 @@ check-generated:
 	$(TOOL) buf generate -o "$$out"; \
 	while read -r file; do \
 	  cmp -s "$$out/$$file" "$$file" || { echo "$$file is not what make generate writes. Run it and commit." >&2; exit 1; }; \
-	done < <({ cd "$$out" && find api -name '*.pb.go'; cd "$(CURDIR)" && find api -name '*.pb.go'; } | sort -u)
+	done < <({ cd "$$out" && find api internal -name '*.pb.go'; cd "$(CURDIR)" && find api internal -name '*.pb.go'; } | sort -u)
 	@deps/apt.sh stubs
 	@clients/python/stubs.sh --check
 

@@ -27,6 +27,7 @@ func units() []unit {
 		{path: "internal/secret"},
 		{path: "internal/dl"},
 		{path: "internal/shm"},
+		{path: "internal/kserve"},
 		{path: "internal/archtest"},
 		{path: "gpu/nvml"},
 
@@ -36,6 +37,7 @@ func units() []unit {
 		{path: "gpu", level: 1},
 		{path: "internal/camsim", level: 1, support: true},
 		{path: "internal/testvideo", level: 1, support: true},
+		{path: "internal/kservetest", level: 1, support: true},
 		{path: "gpu/gpusim", level: 1, support: true},
 
 		{path: "internal/e2e", level: 2, support: true},
@@ -57,6 +59,7 @@ func units() []unit {
 		{path: "jpeg/jpegtest", level: 3, support: true},
 		{path: "render", level: 3},
 		{path: "camera", level: 3},
+		{path: "inference", level: 3},
 
 		{path: "backend", level: levelAssembly},
 		{path: "server", level: levelAssembly},

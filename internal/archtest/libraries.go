@@ -15,7 +15,9 @@ type library struct {
 // that replacing one is a change in one place.
 func libraries() []library {
 	return []library{
-		{prefix: "google.golang.org/grpc", users: []string{"api", "server", "cmd", "bench", "examples", "internal/e2e"}},
+		{prefix: "google.golang.org/grpc", users: []string{
+			"api", "server", "cmd", "bench", "examples", "internal/e2e", "inference", "internal/kserve", "internal/kservetest",
+		}},
 		{prefix: "github.com/bluenviron/gortsplib", users: []string{"rtsp"}},
 		{prefix: "github.com/asticode/go-astiav", users: []string{"decoder/avcodec", "convert/hostconv"}},
 		{prefix: "github.com/NVIDIA/go-nvml", users: []string{"gpu/nvml"}},
