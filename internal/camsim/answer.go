@@ -60,6 +60,7 @@ func (c *conn) answer(h *Handle, b *Behaviour, req *request, track int) *respons
 		resp := c.ok()
 		if c.viewer != nil {
 			h.leave(c.viewer)
+			h.endSession(true)
 			c.viewer, c.playing = nil, false
 		}
 		return resp
@@ -91,6 +92,9 @@ func (c *conn) login(h *Handle, b *Behaviour, req *request) *response {
 	if c.nonce.uses++; b.StaleAfter > 0 && c.nonce.uses > b.StaleAfter {
 		c.nonce = newNonce()
 		was = c.nonce
+	}
+	if auth := req.header.Get("Authorization"); len(auth) > 5 && strings.EqualFold(auth[:5], "Basic") {
+		h.count(func(s *Stats) { s.BasicLogins++ })
 	}
 	v := scheme.check(req.header.Get("Authorization"), req.method, h.cfg.Username, h.cfg.Password, was)
 	if b.RejectLogins && v != loginMissing {
@@ -135,6 +139,9 @@ func (c *conn) setup(h *Handle, b *Behaviour, req *request, track int) *response
 	if c.playing || c.viewer != nil && c.viewer.camera != h {
 		return &response{status: 455}
 	}
+	if c.viewer == nil && h.full(b) {
+		return &response{status: 453}
+	}
 	for _, offer := range strings.Split(req.header.Get("Transport"), ",") {
 		o, text, err := c.transport(h, b, offer, track)
 		if err != nil {
@@ -142,6 +149,7 @@ func (c *conn) setup(h *Handle, b *Behaviour, req *request, track int) *response
 		}
 		if c.viewer == nil {
 			c.viewer = &viewer{conn: c, camera: h, id: strings.ToLower(rand.Text())[:16]}
+			h.beginSession()
 		}
 		c.viewer.tracks[track] = o
 		resp := c.ok()
@@ -175,9 +183,17 @@ func (c *conn) transport(h *Handle, b *Behaviour, offer string, track int) (*out
 		if first > 255 || second > 255 {
 			return nil, "", errTransport
 		}
+		first, second = first+b.ChannelShift, second+b.ChannelShift
+		if first < 0 || second > 255 {
+			return nil, "", errTransport
+		}
 		return &outlet{channels: [2]byte{byte(first), byte(second)}},
 			fmt.Sprintf("RTP/AVP/TCP;unicast;interleaved=%d-%d", first, second), nil
 	case "RTP/AVP", "RTP/AVP/UDP":
+		if b.AnswerTCP {
+			return &outlet{channels: [2]byte{byte(2 * track), byte(2*track + 1)}},
+				fmt.Sprintf("RTP/AVP/TCP;unicast;interleaved=%d-%d", 2*track, 2*track+1), nil
+		}
 		if multicast && !b.NoMulticast {
 			return c.multicast(h, track)
 		}

@@ -25,6 +25,7 @@ type placed struct {
 	track      int
 	control    bool
 	onAir      bool // sent by multicast already
+	channelOf  int  // interleaved channel of this packet alone; 0 = its track's
 }
 
 // channel is the packet's usual interleaved channel.
@@ -40,17 +41,50 @@ type rtp struct {
 }
 
 func (b *batch) addRTP(track int, h rtp, payload []byte) {
-	at := b.begin(track, false, rtpHeader+len(payload))
-	kindByte := h.payloadType
-	if h.marker {
+	b.addPacket(track, Packet{
+		Payload: payload, Marker: h.marker, Type: h.payloadType, Timestamp: h.timestamp, SSRC: h.ssrc, sequence: h.sequence,
+	})
+}
+
+func (b *batch) addPacket(track int, h Packet) {
+	at := b.begin(track, false, h.size())
+	b.packets[at].channelOf = h.Channel
+	if h.Channel != 0 {
+		b.buf[b.packets[at].start+1] = byte(h.Channel)
+	}
+	defer func() { b.packets[at].end = len(b.buf) }()
+	if h.Raw != nil {
+		b.buf = append(b.buf, h.Raw...)
+		return
+	}
+	first, kindByte := byte(0x80), h.Type
+	if h.Marker {
 		kindByte |= 0x80
 	}
-	b.buf = append(b.buf, 0x80, kindByte)
+	if h.Padding > 0 {
+		first |= 0x20
+	}
+	if h.Extension != nil {
+		first |= 0x10
+	}
+	b.buf = append(b.buf, first, kindByte)
 	b.buf = binary.BigEndian.AppendUint16(b.buf, h.sequence)
-	b.buf = binary.BigEndian.AppendUint32(b.buf, h.timestamp)
-	b.buf = binary.BigEndian.AppendUint32(b.buf, h.ssrc)
-	b.buf = append(b.buf, payload...)
-	b.packets[at].end = len(b.buf)
+	b.buf = binary.BigEndian.AppendUint32(b.buf, h.Timestamp)
+	b.buf = binary.BigEndian.AppendUint32(b.buf, h.SSRC)
+	b.buf = append(b.buf, h.Extension...)
+	b.buf = append(b.buf, h.Payload...)
+	if h.Padding > 0 {
+		b.buf = append(b.buf, make([]byte, h.Padding-1)...)
+		b.buf = append(b.buf, byte(h.Padding))
+	}
+}
+
+// size is what the packet takes on the wire.
+func (p *Packet) size() int {
+	if p.Raw != nil {
+		return len(p.Raw)
+	}
+	return rtpHeader + len(p.Extension) + len(p.Payload) + p.Padding
 }
 
 func (b *batch) addRTCP(track int, compound []byte) {
@@ -66,18 +100,12 @@ func (b *batch) begin(track int, control bool, size int) int {
 	return len(b.packets) - 1
 }
 
-// numbered is a packet with its sequence number.
-type numbered struct {
-	packet
-	sequence uint16
-}
-
 // disturb loses, doubles and swaps packets as the behaviour asks.
-func disturb(list []numbered, b *Behaviour, dice *rand.Rand) []numbered {
+func disturb(list []Packet, b *Behaviour, dice *rand.Rand) []Packet {
 	if b.Loss <= 0 && b.Duplicate <= 0 && b.Reorder <= 0 {
 		return list
 	}
-	var out []numbered
+	var out []Packet
 	for _, p := range list {
 		if dice.Float64() < b.Loss {
 			continue

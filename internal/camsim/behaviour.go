@@ -26,6 +26,12 @@ type Behaviour struct {
 	NoTCP, NoUDP  bool           // 461 to SETUP with that transport
 	NoMulticast   bool           // 461 to SETUP with multicast
 	UDPSilent     bool           // answer SETUP for UDP and multicast and send nothing over them
+	AnswerTCP     bool           // answer a SETUP that asks for UDP with a TCP transport
+	ChannelShift  int            // added to the interleaved channels that were asked for
+	MaxSessions   int            // 453 to SETUP while there are as many sessions (0 = no limit)
+	Linger        time.Duration  // how long a session counts after its connection was lost without TEARDOWN
+	// Respond changes answers, see Note: [Hooks].
+	Respond func(Request, *Reply)
 
 	// Session description.
 
@@ -48,6 +54,10 @@ type Behaviour struct {
 	Marker          MarkerVariant
 	Report          ReportVariant
 	ReportOffset    time.Duration // of ReportShifted: how far the camera's clock is ahead
+	// Packets changes the packets of a picture and Reports a sender report: it returns
+	// the RTCP packets to send. See Note: [Hooks].
+	Packets func(Picture, []Packet) []Packet
+	Reports func(report []byte) [][]byte
 }
 
 func (b Behaviour) clone() Behaviour {

@@ -147,7 +147,7 @@ func TestFreeze(t *testing.T) {
 }
 
 func TestDisturbedPackets(t *testing.T) {
-	list := make([]numbered, 10000)
+	list := make([]Packet, 10000)
 	for i := range list {
 		list[i].sequence = uint16(i)
 	}

@@ -46,6 +46,9 @@ type Stats struct {
 	Teardowns    uint64
 	Keepalives   uint64 // OPTIONS, GET_PARAMETER and SET_PARAMETER within a session
 	FailedLogins uint64 // wrong credentials; no or stale ones are not counted
+	BasicLogins  uint64 // requests with a password in clear
+	Answers      uint64 // to requests that a behaviour sent
+	Refused      uint64 // SETUP requests beyond MaxSessions
 	Redirects    uint64
 	OpenSessions int    // sessions that play now
 	Units        uint64 // pictures sent to at least one viewer
@@ -69,8 +72,11 @@ type Handle struct {
 	behaviour Behaviour
 	stats     Stats
 	viewers   map[*viewer]struct{}
-	running   bool // the stream's goroutine is there
-	restart   bool // the stream is to begin its clip anew
+	sessions  int         // that count for MaxSessions
+	lingering []time.Time // until when lost sessions count as well
+	since     uint64      // stats.Units when the first viewer of now came
+	running   bool        // the stream's goroutine is there
+	restart   bool        // the stream is to begin its clip anew
 	sequence  [2]uint16
 	sent      [2]senderCount
 	reportDue time.Time

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,13 @@ const queueLength = 64
 // writeTimeout ends a connection whose peer takes nothing at all.
 const writeTimeout = 10 * time.Second
 
+// answerStart is how answers begin.
+const answerStart = "RTSP/1"
+
 // conn is one RTSP connection. It holds at most one session.
 type conn struct {
 	server *Server
+	number uint64   // counts the server's connections, from 1
 	raw    net.Conn // below TLS
 	rw     net.Conn
 	camera atomic.Pointer[Handle] // the camera its first request named
@@ -33,8 +38,8 @@ type conn struct {
 	writing sync.Mutex // whole messages and whole pictures
 }
 
-func newConn(s *Server, raw net.Conn) *conn {
-	c := &conn{server: s, raw: raw, rw: raw, done: make(chan struct{}), nonce: newNonce()}
+func newConn(s *Server, number uint64, raw net.Conn) *conn {
+	c := &conn{server: s, number: number, raw: raw, rw: raw, done: make(chan struct{}), nonce: newNonce()}
 	if s.cert != nil {
 		c.rw = tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{*s.cert}, MinVersion: tls.VersionTLS12})
 	}
@@ -58,6 +63,7 @@ func (c *conn) run() {
 	c.read(&writer)
 	if c.viewer != nil {
 		c.viewer.camera.leave(c.viewer)
+		c.viewer.camera.endSession(false)
 	}
 	c.drop(DropFIN)
 	writer.Wait()
@@ -78,12 +84,17 @@ func (c *conn) read(writer *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
-		switch first[0] {
-		case '$':
+		switch {
+		case first[0] == answerStart[0] && isAnswer(r): // to a request that a behaviour sent
+			if skipAnswer(r) != nil {
+				return
+			}
+			c.count(func(s *Stats) { s.Answers++ })
+		case first[0] == '$':
 			if skipInterleaved(r) != nil {
 				return
 			}
-		case '\r', '\n':
+		case first[0] == '\r', first[0] == '\n':
 			_, _ = r.Discard(1) // it was peeked
 		default:
 			req, err := readRequest(r)
@@ -102,6 +113,35 @@ func skipInterleaved(r *bufio.Reader) error {
 	}
 	_, err = io.CopyN(io.Discard, r, 4+int64(head[2])<<8+int64(head[3]))
 	return err
+}
+
+func isAnswer(r *bufio.Reader) bool {
+	start, err := r.Peek(len(answerStart)) // no request is as short
+	return err == nil && string(start) == answerStart
+}
+
+// skipAnswer reads over the answer to a request that a behaviour sent.
+func skipAnswer(r *bufio.Reader) error {
+	length := ""
+	for {
+		line, err := readLine(r)
+		if err != nil {
+			return err
+		}
+		if line == "" {
+			return discardBody(r, length)
+		}
+		if key, value, _ := strings.Cut(line, ":"); strings.EqualFold(key, "Content-Length") {
+			length = strings.TrimSpace(value)
+		}
+	}
+}
+
+// count changes the counters of the connection's camera, if it has one yet.
+func (c *conn) count(change func(*Stats)) {
+	if h := c.camera.Load(); h != nil {
+		h.count(change)
+	}
 }
 
 // serve answers one request and reports whether the connection goes on.
@@ -130,7 +170,11 @@ func (c *conn) serve(req *request, writer *sync.WaitGroup) bool {
 		}
 	}
 	b = h.now()
-	if b.silent(req.method) {
+	if resp = c.respond(&b, req, resp); resp == nil {
+		c.drop(DropRST)
+		return false
+	}
+	if resp.silent || b.silent(req.method) {
 		return true
 	}
 	if req.method == "PLAY" && resp.status == 200 {

@@ -97,6 +97,8 @@ type response struct {
 	status int
 	header []string // "Name: value"
 	body   string
+	wire   func(string) string // changes the text; nil = it is sent as it is
+	silent bool                // it is not sent
 }
 
 func (r *response) add(format string, args ...any) {
@@ -115,7 +117,11 @@ func (r *response) bytes(cseq string) []byte {
 	if r.body != "" {
 		b = fmt.Appendf(b, "Content-Length: %d\r\n", len(r.body))
 	}
-	return append(append(b, "\r\n"...), r.body...)
+	b = append(append(b, "\r\n"...), r.body...)
+	if r.wire != nil {
+		return []byte(r.wire(string(b)))
+	}
+	return b
 }
 
 // statusText names the codes of RFC 2326, 11 that the simulation may send.

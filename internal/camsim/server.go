@@ -226,8 +226,7 @@ func (s *Server) accept(ln net.Listener) {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		s.accepted.Add(1)
-		c := newConn(s, raw)
+		c := newConn(s, s.accepted.Add(1), raw)
 		s.mu.Lock()
 		stop := s.listener != ln
 		if !stop {

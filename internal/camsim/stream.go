@@ -134,7 +134,7 @@ func (s *stream) fill(out *batch, b *Behaviour, packets []packet, unit int, due 
 		s.report(out, b, due)
 	}
 	if b.SDP != SDPAudioOnly && b.SDP != SDPEmpty {
-		s.video(out, b, packets, stamp)
+		s.video(out, b, packets, stamp, Picture{Index: h.stats.Units, Key: u.Key, Frame: u.Frame, Since: h.stats.Units - h.since})
 	}
 	if h.cfg.Audio || b.SDP == SDPAudioOnly {
 		s.audio(out, b, due)
@@ -153,40 +153,53 @@ func (s *stream) fill(out *batch, b *Behaviour, packets []packet, unit int, due 
 }
 
 // video adds one picture; the caller holds h.mu.
-func (s *stream) video(out *batch, b *Behaviour, packets []packet, stamp uint32) {
+func (s *stream) video(out *batch, b *Behaviour, packets []packet, stamp uint32, of Picture) {
 	h := s.h
-	list := make([]numbered, 0, len(packets))
+	list := make([]Packet, 0, len(packets))
 	for _, p := range packets {
 		if p.parameters && b.StripParameters {
 			continue
 		}
-		list = append(list, numbered{p, h.sequence[trackVideo] + b.SequenceOffset})
-		h.sequence[trackVideo]++
+		list = append(list, Packet{
+			Payload: p.payload, Marker: b.Marker.of(p), Type: videoPayloadType(s.clip.Codec),
+			Timestamp: stamp, SSRC: h.ssrcOf(trackVideo, b),
+		})
+	}
+	if b.Packets != nil {
+		list = b.Packets(of, list)
+	}
+	for i := range list {
+		if list[i].Raw == nil {
+			list[i].sequence = h.sequence[trackVideo] + b.SequenceOffset
+			h.sequence[trackVideo]++
+		}
 		h.sent[trackVideo].packets++
-		h.sent[trackVideo].bytes += uint32(len(p.payload))
+		h.sent[trackVideo].bytes += uint32(len(list[i].Payload))
 		h.stats.Packets++
 	}
 	if s.dice == nil || s.seed != b.Seed {
 		s.seed, s.dice = b.Seed, rand.New(rand.NewPCG(b.Seed, uint64(s.h.cfg.Clip.Camera)))
 	}
 	list = disturb(list, b, s.dice)
-	head := rtp{payloadType: videoPayloadType(s.clip.Codec), timestamp: stamp, ssrc: h.ssrcOf(trackVideo, b)}
 	size := 0
-	for _, p := range list {
-		size += interleavedHeader + rtpHeader + len(p.payload)
+	for i := range list {
+		size += interleavedHeader + list[i].size()
 	}
 	out.buf = append(make([]byte, 0, len(out.buf)+size+1024), out.buf...)
 	for _, p := range list {
-		head.sequence = p.sequence
-		switch b.Marker {
-		case MarkerEvery:
-			head.marker = p.endNAL
-		case MarkerNever:
-			head.marker = false
-		default:
-			head.marker = p.last
-		}
-		out.addRTP(trackVideo, head, p.payload)
+		out.addPacket(trackVideo, p)
+	}
+}
+
+// of says whether a packet has the marker bit.
+func (m MarkerVariant) of(p packet) bool {
+	switch m {
+	case MarkerEvery:
+		return p.endNAL
+	case MarkerNever:
+		return false
+	default:
+		return p.last
 	}
 }
 
@@ -194,7 +207,14 @@ func (s *stream) video(out *batch, b *Behaviour, packets []packet, stamp uint32)
 func (s *stream) report(out *batch, b *Behaviour, at time.Time) {
 	h := s.h
 	clock := h.cameraClock(b, at)
-	out.addRTCP(trackVideo, senderReport(h.ssrcOf(trackVideo, b), clock, h.timestamp(at, videoRate)+b.TimestampOffset, h.sent[trackVideo]))
+	report := senderReport(h.ssrcOf(trackVideo, b), clock, h.timestamp(at, videoRate)+b.TimestampOffset, h.sent[trackVideo])
+	reports := [][]byte{report}
+	if b.Reports != nil {
+		reports = b.Reports(report)
+	}
+	for _, r := range reports {
+		out.addRTCP(trackVideo, r)
+	}
 	if h.cfg.Audio || b.SDP == SDPAudioOnly {
 		out.addRTCP(trackAudio, senderReport(h.ssrc[trackAudio], clock, h.timestamp(at, audioRate), h.sent[trackAudio]))
 	}

@@ -3,6 +3,7 @@ package camsim
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,7 +44,7 @@ func (h *Handle) join(v *viewer) (info string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.viewers) == 0 {
-		h.restart = true
+		h.restart, h.since = true, h.stats.Units
 	}
 	h.viewers[v] = struct{}{}
 	h.stats.Plays++
@@ -60,6 +61,35 @@ func (h *Handle) join(v *viewer) (info string, ok bool) {
 		}
 	}
 	return strings.Join(parts, ","), true
+}
+
+// full reports whether a behaviour allows no further session, and counts a refusal.
+func (h *Handle) full(b *Behaviour) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	h.lingering = slices.DeleteFunc(h.lingering, now.After)
+	full := b.MaxSessions > 0 && h.sessions+len(h.lingering) >= b.MaxSessions
+	if full {
+		h.stats.Refused++
+	}
+	return full
+}
+
+func (h *Handle) beginSession() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sessions++
+}
+
+// endSession notes the end of a session, by TEARDOWN or with its connection.
+func (h *Handle) endSession(teardown bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sessions--
+	if linger := h.behaviour.Linger; !teardown && linger > 0 {
+		h.lingering = append(h.lingering, time.Now().Add(linger))
+	}
 }
 
 // leave takes a viewer out of the stream; the last one ends it.
@@ -93,7 +123,9 @@ func (v *viewer) send(b *batch, silentUDP bool) (sent int, overflow bool) {
 			default:
 				at := len(data)
 				data = append(data, b.buf[p.start:p.end]...)
-				data[at+1] = o.channels[kind(p.control)]
+				if p.channelOf == 0 {
+					data[at+1] = o.channels[kind(p.control)]
+				}
 			}
 		}
 	}
