@@ -88,7 +88,28 @@ func (s *frameService) room(call grpc.BidiStreamingServer[frameportv1.StreamBatc
 }
 
 func (s *frameService) newBatchStream(ctx context.Context, start *frameportv1.StreamBatchesStart) (*batchStream, error) {
-	st := &batchStream{stream: stream{Server: s.Server, method: frameportv1.FrameService_StreamBatches_FullMethodName, rota: newRota(0)}, pool: newTensorPool()}
+	st, err := s.batchStreamOf(frameportv1.FrameService_StreamBatches_FullMethodName, start)
+	if err != nil {
+		return nil, err
+	}
+	switch start.GetDelivery() {
+	case frameportv1.Delivery_DELIVERY_UNSPECIFIED, frameportv1.Delivery_DELIVERY_INLINE:
+	case frameportv1.Delivery_DELIVERY_SHARED_MEMORY:
+		if err := s.cfg.SharedMemory.offered(ctx); err != nil {
+			return nil, err
+		}
+		st.share = true
+	case frameportv1.Delivery_DELIVERY_CUDA_IPC:
+		return nil, apierr.New(codes.Unimplemented, apierr.DeliveryUnimplemented, "start.delivery: batches in GPU memory come with a later version; use INLINE or SHARED_MEMORY")
+	default:
+		return nil, invalid(apierr.InvalidDelivery, "start.delivery", "is %d, which this version doesn't know; use INLINE", start.GetDelivery())
+	}
+	return st, st.fits(start.GetMaxMessageBytes())
+}
+
+// batchStreamOf makes a stream of the batches that start asks for, wherever they go.
+func (s *Server) batchStreamOf(method string, start *frameportv1.StreamBatchesStart) (*batchStream, error) {
+	st := &batchStream{stream: stream{Server: s, method: method, rota: newRota(0)}, pool: newTensorPool()}
 	st.pick, st.due = st.pickBatch, st.dueBatch
 	var err error
 	if st.choice, err = newChoice(start.GetCameraIds(), start.GetLabelSelector()); err != nil {
@@ -114,19 +135,7 @@ func (s *frameService) newBatchStream(ctx context.Context, start *frameportv1.St
 			return nil, invalid(apierr.InvalidBatch, "start.max_wait", "is %s; give 0 to %v, or leave it unset for %v", seconds(d), maxBatchWait, defaultBatchWait)
 		}
 	}
-	switch start.GetDelivery() {
-	case frameportv1.Delivery_DELIVERY_UNSPECIFIED, frameportv1.Delivery_DELIVERY_INLINE:
-	case frameportv1.Delivery_DELIVERY_SHARED_MEMORY:
-		if err := s.cfg.SharedMemory.offered(ctx); err != nil {
-			return nil, err
-		}
-		st.share = true
-	case frameportv1.Delivery_DELIVERY_CUDA_IPC:
-		return nil, apierr.New(codes.Unimplemented, apierr.DeliveryUnimplemented, "start.delivery: batches in GPU memory come with a later version; use INLINE or SHARED_MEMORY")
-	default:
-		return nil, invalid(apierr.InvalidDelivery, "start.delivery", "is %d, which this version doesn't know; use INLINE", start.GetDelivery())
-	}
-	return st, st.fits(start.GetMaxMessageBytes())
+	return st, nil
 }
 
 // fits refuses batches that could become larger than the client or the worker allows:

@@ -40,9 +40,12 @@ type batchStream struct {
 	size    int           // most entries
 	maxWait time.Duration // from the first entry
 	write   func(message any) error
-	pool    *tensorPool    // of batches in messages
-	share   bool           // the client wants the tensors in shared memory
-	shared  *sharedBatches // which is here then
+	// relay, when set, is asked for what the client gets instead of a batch; put returns
+	// the batch's message, as place does.
+	relay  func(ctx context.Context, b *frameportv1.Batch, put func(now time.Time) any) (outgoing, error)
+	pool   *tensorPool    // of batches in messages
+	share  bool           // the client wants the tensors in shared memory
+	shared *sharedBatches // which is here then
 
 	waiting bool      // there is an entry
 	since   time.Time // when it came
@@ -162,10 +165,14 @@ func (st *batchStream) batch(ctx context.Context, rows []row, cameras int, to pl
 	st.number++
 	b.BatchNumber = st.number
 	sent = true
+	put := func(now time.Time) any { return to.put(b, data[:len(entries)*each], now) }
+	if st.relay != nil {
+		return outgoing{later: func(ctx context.Context) (outgoing, error) { return st.relay(ctx, b, put) }}, nil
+	}
 	return outgoing{frames: len(entries), bytes: each, write: func() error {
 		now := time.Now()
 		b.SentTime = timestamppb.New(now)
-		return st.write(to.put(b, data[:len(entries)*each], now))
+		return st.write(put(now))
 	}}, nil
 }
 

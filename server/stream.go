@@ -12,7 +12,8 @@ import (
 // stream is one call that answers with what is newest of some cameras: frames or
 // batches. Its loop runs on the call's goroutine and never blocks on anything but its
 // select: making and writing happen beside it, one of them at a time, so that the loop
-// can note what becomes due meanwhile and end the call when it must.
+// can note what becomes due meanwhile and end the call when it must. A stream that asks
+// somebody else before it answers goes on making messages while it waits.
 type stream struct {
 	*Server
 	method string
@@ -27,6 +28,9 @@ type stream struct {
 	// stream without credits.
 	credits int
 	grants  <-chan grant
+	// ahead, when not 0, is how many messages may wait for their answers; see
+	// outgoing.later.
+	ahead int
 	// leases are those of a stream whose messages lie in shared memory; else nil.
 	leases *leases
 }
@@ -45,6 +49,9 @@ type outgoing struct {
 	write  func() error
 	frames int // in it
 	bytes  int // of pixels of each of them
+	// later, when set, waits for an answer and returns the message, with write. Others
+	// are made meanwhile; all are written in the order they were made.
+	later func(context.Context) (outgoing, error)
 }
 
 // made is the outcome of making a message.
@@ -62,8 +69,9 @@ func (st *stream) run(ctx context.Context) error {
 		return err
 	}
 	var (
-		busy     bool     // something is being made or written
-		writing  outgoing // what is being written
+		making   bool        // something is being made
+		writing  *outgoing   // what is being written
+		away     []chan made // what waits for an answer, oldest first
 		makings  = make(chan made, 1)
 		sent     = make(chan error, 1)
 		closed   bool // the client has closed its side
@@ -74,29 +82,43 @@ func (st *stream) run(ctx context.Context) error {
 	defer due.Stop()
 	defer settled.Stop()
 	defer slow.Stop()
+	write := func(m outgoing) {
+		writing = &m
+		slow.Reset(st.cfg.SlowConsumer)
+		st.background.Go(func() { sent <- m.write() })
+	}
 	for {
 		now := time.Now()
 		lent := st.expire(now)
+		pending := len(away) // messages that will use up credits
+		if writing != nil {
+			pending++
+		}
+		busy := making || len(away) >= st.ahead && (st.ahead > 0 || writing != nil)
 		switch {
 		case busy:
 			st.rota.wake(now)
-		case st.grants == nil || st.credits > 0:
+		case st.grants == nil || st.credits > pending:
 			if work := st.pick(now); work != nil {
-				busy = true
+				making, busy = true, true
 				st.background.Go(func() {
 					message, err := st.guarded(ctx, work)
 					makings <- made{message, err}
 				})
 			}
-		case closed && !lent: // it may read until its leases are over
+		case closed && !lent && pending == 0: // it may read until its leases are over
 			return nil
 		default:
 			st.rota.wake(now)
 		}
-		if at, ok := st.next(busy); ok {
+		if at, ok := st.next(busy || st.grants != nil && st.credits <= pending); ok {
 			due.Reset(time.Until(at))
 		} else {
 			due.Stop()
+		}
+		var answered chan made
+		if writing == nil && len(away) > 0 {
+			answered = away[0]
 		}
 
 		select {
@@ -107,13 +129,24 @@ func (st *stream) run(ctx context.Context) error {
 			if m.err != nil {
 				return m.err
 			}
-			if m.message.write == nil { // there was nothing to send after all
-				busy = false
-				continue
+			making = false
+			switch { // neither: there was nothing to send after all
+			case m.message.later != nil:
+				answer := make(chan made, 1)
+				away = append(away, answer)
+				st.background.Go(func() {
+					message, err := st.guarded(ctx, m.message.later)
+					answer <- made{message, err}
+				})
+			case m.message.write != nil:
+				write(m.message)
 			}
-			writing = m.message
-			slow.Reset(st.cfg.SlowConsumer)
-			st.background.Go(func() { sent <- m.message.write() })
+		case m := <-answered:
+			if m.err != nil {
+				return m.err
+			}
+			away = away[1:]
+			write(m.message)
 		case err := <-sent:
 			if err != nil {
 				return err
@@ -122,8 +155,7 @@ func (st *stream) run(ctx context.Context) error {
 			for range writing.frames {
 				st.cfg.Hooks.FrameSent(st.method, writing.bytes)
 			}
-			writing = outgoing{} // its pixels are free now
-			busy = false
+			writing = nil // its pixels are free now
 			st.credits--
 		case <-slow.C:
 			return st.slowConsumer(st.method)
