@@ -206,6 +206,10 @@ int fp_gpu_set(const fp_cuda *cu, void *context, void *stream, uint64_t to, size
 	IN_CONTEXT(cu, context, cu->cuMemsetD2D8Async(to, pitch, (unsigned char)value, width, height, stream));
 }
 
+int fp_gpu_set_word(const fp_cuda *cu, void *context, void *stream, uint64_t address, uint32_t value) {
+	IN_CONTEXT(cu, context, cu->cuMemsetD32Async(address, value, 1, stream));
+}
+
 int fp_gpu_ipc_export(const fp_cuda *cu, void *context, uint64_t address, void *handle) {
 	if (cu->cuIpcGetMemHandle == NULL) return FP_CUDA_ERROR_NOT_SUPPORTED;
 	IN_CONTEXT(cu, context, cu->cuIpcGetMemHandle(handle, address));

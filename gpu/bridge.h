@@ -69,6 +69,8 @@ typedef struct fp_rows {
 int fp_gpu_copy(const fp_cuda *cu, void *context, void *stream, fp_rows to, fp_rows from, size_t width, size_t height);
 int fp_gpu_set(const fp_cuda *cu, void *context, void *stream, uint64_t to, size_t pitch, int value, size_t width,
                size_t height);
+// address is a multiple of 4.
+int fp_gpu_set_word(const fp_cuda *cu, void *context, void *stream, uint64_t address, uint32_t value);
 
 int fp_gpu_ipc_export(const fp_cuda *cu, void *context, uint64_t address, void *handle);
 int fp_gpu_ipc_open(const fp_cuda *cu, void *context, const void *handle, uint64_t *address, size_t *bytes);

@@ -79,6 +79,15 @@ func (d *Device) Memset2D(s *Stream, dst DevicePlane, value byte, width, height 
 	return d.Check(op, d.primary.set(s.handle, dst.rows(), value, width, height))
 }
 
+// SetWord queues setting the 32 bits at an address, which is a multiple of 4.
+func (d *Device) SetWord(s *Stream, a Address, value uint32) error {
+	const op = "cuMemsetD32Async"
+	if err := s.usable(op); err != nil {
+		return err
+	}
+	return d.Check(op, d.primary.setWord(s.handle, a, value))
+}
+
 func (d *Device) copy(s *Stream, to, from rows, width, height int) error {
 	const op = "cuMemcpy2DAsync"
 	if err := s.usable(op); err != nil {

@@ -457,6 +457,14 @@ func TestIPC(t *testing.T) {
 	if _, err := small.IPCHandle(); !errors.Is(err, gpu.ErrUnsupported) {
 		t.Errorf("memory that shares its unit: %v", err)
 	}
+	for code, want := range map[int]error{801: gpu.ErrUnsupported, 1: gpu.ErrUnsupported, 2: gpu.ErrOutOfMemory} {
+		if k.sim.Fail(fmt.Sprintf("cuIpcGetMemHandle:1:%d", code)); !k.sim.Simulated() {
+			break
+		}
+		if _, err := large.IPCHandle(); !errors.Is(err, want) || want == gpu.ErrUnsupported && !strings.Contains(err.Error(), "no other process") {
+			t.Errorf("the driver says %d: %v, want %v", code, err, want)
+		}
+	}
 	handle, err := large.IPCHandle()
 	if err != nil {
 		t.Fatal(err)

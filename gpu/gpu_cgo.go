@@ -230,6 +230,10 @@ func (c primary) set(stream unsafe.Pointer, to rows, value byte, width, height i
 	return int(C.fp_gpu_set(c.tables.cuda, c.handle, stream, C.uint64_t(to.device), C.size_t(to.pitch), C.int(value), C.size_t(width), C.size_t(height)))
 }
 
+func (c primary) setWord(stream unsafe.Pointer, a Address, value uint32) int {
+	return int(C.fp_gpu_set_word(c.tables.cuda, c.handle, stream, C.uint64_t(a), C.uint32_t(value)))
+}
+
 func (c primary) ipcExport(a Address) (handle [ipcHandleSize]byte, code int) {
 	code = int(C.fp_gpu_ipc_export(c.tables.cuda, c.handle, C.uint64_t(a), unsafe.Pointer(&handle)))
 	return handle, code

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 )
@@ -10,7 +11,9 @@ const ipcHandleSize = 64
 // IPCHandle names the memory for other processes on this machine, which open it
 // with the CUDA runtime (cudaIpcOpenMemHandle) or OpenIPC. It is good until the
 // memory is closed or this process ends, and it opens all of the allocation: only
-// allocations that share no unit with others, of Granularity or more, have one.
+// allocations that share no unit with others, of Granularity or more, have one. What
+// other processes see when it is closed before they have closed it, CUDA leaves undefined.
+// ErrUnsupported: there is no such sharing here.
 func (m *Memory) IPCHandle() ([ipcHandleSize]byte, error) {
 	const op = "cuIpcGetMemHandle"
 	if m.closed.Load() {
@@ -24,7 +27,12 @@ func (m *Memory) IPCHandle() ([ipcHandleSize]byte, error) {
 			op, ErrUnsupported, m.size, Granularity)
 	}
 	handle, code := m.device.primary.ipcExport(m.address)
-	return handle, m.device.Check(op, code)
+	err := m.device.Check(op, code)
+	if e, ok := errors.AsType[*Error](err); ok && (e.kind == nil || e.kind == ErrUnsupported) {
+		// Code 801 has a kind already, and others are no clearer about it.
+		e.kind, e.Reason = ErrUnsupported, "the driver gives no other process access to this GPU's memory here: CUDA has no such sharing under WSL and on some virtual and embedded GPUs"
+	}
+	return handle, err
 }
 
 // Imported is memory of another process.

@@ -147,9 +147,10 @@ func TestIPCBetweenProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copy(p.Bytes(), "frames to share!")
+	copy(p.Bytes(), "frames to sh....")
 	if err := errors.Join(
 		k.device.CopyFromHost2D(k.stream, gpu.DevicePlane{Address: m.Address() + 100, Pitch: 16}, gpu.HostPlane{Memory: p, Pitch: 16}, 16, 1),
+		k.device.SetWord(k.stream, m.Address()+112, 0x21657261), // "are!"
 		k.stream.Synchronize(),
 	); err != nil {
 		t.Fatal(err)

@@ -109,6 +109,8 @@ typedef void CUDAAPI fp_host_fn(void *user);
 	X(1, cuMemsetD2D8Async,                                                                                             \
 	  (CUdeviceptr to, size_t pitch, unsigned char value, size_t width, size_t height, CUstream stream),                \
 	  "cuMemsetD2D8Async", "cuMemsetD2D8Async")                                                                         \
+	X(1, cuMemsetD32Async, (CUdeviceptr to, unsigned int value, size_t words, CUstream stream),                         \
+	  "cuMemsetD32Async", "cuMemsetD32Async")                                                                           \
 	X(1, cuStreamCreate, (CUstream *stream, unsigned int flags), "cuStreamCreate", "cuStreamCreate")                    \
 	X(1, cuStreamDestroy, (CUstream stream), "cuStreamDestroy_v2", "cuStreamDestroy")                                   \
 	X(1, cuStreamQuery, (CUstream stream), "cuStreamQuery", "cuStreamQuery")                                            \

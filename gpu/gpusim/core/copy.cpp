@@ -160,6 +160,40 @@ CUresult fill(Call &call, CUdeviceptr to, size_t pitch, unsigned char value, siz
 
 } // namespace
 
+// Words are written whole, as the hardware does it: another process may read them meanwhile.
+FP_EXPORT CUresult cuMemsetD32Async(CUdeviceptr to, unsigned int value, size_t words, CUstream handle) {
+    Call call("cuMemsetD32Async");
+    if (call.failed() || words == 0) {
+        return call.result;
+    }
+    auto stream = stream_of(handle, call.name);
+    if (!stream) {
+        return FP_CUDA_ERROR_INVALID_HANDLE;
+    }
+    int64_t bytes = words > (size_t{1} << 48) ? -1 : static_cast<int64_t>(4 * words);
+    if (to % 4 != 0 || !in_device_memory(call.ctx, to, bytes, true)) {
+        violation("cuMemsetD32Async: %zu words at %#llx are not aligned, or not within a living allocation of this context", words,
+                  static_cast<unsigned long long>(to));
+        return FP_CUDA_ERROR_INVALID_VALUE;
+    }
+    Context *ctx = call.ctx;
+    Op op;
+    op.slow = true;
+    op.run = [=] {
+        {
+            Lock lock(mutex());
+            if (ctx->sticky || !still_valid(ctx, to, bytes, "cuMemsetD32Async")) {
+                return;
+            }
+        }
+        for (size_t i = 0; i < words; i++) {
+            __atomic_store_n(reinterpret_cast<uint32_t *>(to) + i, value, __ATOMIC_RELAXED);
+        }
+    };
+    submit(stream, std::move(op));
+    return ok;
+}
+
 FP_EXPORT CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream) {
     Call call("cuMemsetD8Async");
     return call.failed() ? call.result : fill(call, to, bytes, value, bytes, 1, stream);

@@ -153,7 +153,10 @@ struct Block {
     bool internal = false; // the driver's own: never freed by the caller
     bool readable = true;  // false for an output surface that is not mapped
     bool imported = false;
+    int opened = 0; // how often, when imported
+    int64_t exporter = 0;
     int fd = -1; // once exported
+    uint64_t file_device = 0, file_inode = 0; // of what other processes open
 };
 
 // Books device memory; false when there is not enough.

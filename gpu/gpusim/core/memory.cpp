@@ -6,9 +6,11 @@
 // wrong pixels; the driver's checks report it as well.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <sanitizer/asan_interface.h> // empty macros unless built with ASan
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -122,6 +124,11 @@ void free_block(uint64_t base) {
     }
     if (b.fd >= 0) {
         ::close(b.fd);
+        // What was written last stays with the processes that have it open; this one has other pages from now on.
+        if (::mmap(reinterpret_cast<void *>(b.base), static_cast<size_t>(b.reserved), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+            std::abort();
+        }
     }
     release(b.context->device, b.size);
     if (!b.internal) {
@@ -288,7 +295,9 @@ struct Ticket {
     char magic[8];
     int64_t pid, fd, size;
     uint64_t base;
+    uint64_t device, inode; // of the file: fd may be another one by now
 };
+static_assert(sizeof(Ticket) <= sizeof(fp_ipc_mem_handle));
 
 const char magic[8] = {'f', 'p', 'g', 'p', 'u', 'i', 'p', 'c'};
 
@@ -314,7 +323,13 @@ bool share(Block *b) {
         ::close(fd);
         return false;
     }
+    struct stat info;
+    if (::fstat(fd, &info) != 0) {
+        std::abort();
+    }
     b->fd = fd;
+    b->file_device = info.st_dev;
+    b->file_inode = info.st_ino;
     return true;
 }
 
@@ -340,6 +355,8 @@ FP_EXPORT CUresult cuIpcGetMemHandle(fp_ipc_mem_handle *handle, CUdeviceptr addr
     t.fd = b->fd;
     t.size = b->size;
     t.base = b->base;
+    t.device = b->file_device;
+    t.inode = b->file_inode;
     std::memset(handle, 0, sizeof *handle);
     std::memcpy(handle, &t, sizeof t);
     return ok;
@@ -358,10 +375,22 @@ FP_EXPORT CUresult cuIpcOpenMemHandle_v2(CUdeviceptr *address, fp_ipc_mem_handle
     if (t.pid == ::getpid()) {
         return FP_CUDA_ERROR_INVALID_CONTEXT; // not in the exporting process
     }
+    for (auto &[base, b] : memory().blocks) {
+        if (b.imported && b.context == call.ctx && b.file_device == t.device && b.file_inode == t.inode && b.exporter == t.pid) {
+            b.opened++; // the same address again, to be closed as often
+            *address = base;
+            return ok;
+        }
+    }
     std::string path = "/proc/" + std::to_string(t.pid) + "/fd/" + std::to_string(t.fd);
     FILE *file = std::fopen(path.c_str(), "r+e");
     if (!file) {
-        return FP_CUDA_ERROR_INVALID_VALUE; // the exporter is gone or in another namespace
+        return FP_CUDA_ERROR_INVALID_VALUE; // the exporter is gone or in another namespace, or has freed it
+    }
+    struct stat info;
+    if (::fstat(::fileno(file), &info) != 0 || info.st_dev != t.device || info.st_ino != t.inode) {
+        std::fclose(file);
+        return FP_CUDA_ERROR_INVALID_VALUE; // freed, and the number belongs to another file
     }
     int64_t bytes = round_up(t.size, page());
     void *at = ::mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, ::fileno(file), 0);
@@ -375,6 +404,10 @@ FP_EXPORT CUresult cuIpcOpenMemHandle_v2(CUdeviceptr *address, fp_ipc_mem_handle
     b.reserved = bytes;
     b.context = call.ctx;
     b.imported = true;
+    b.opened = 1;
+    b.exporter = t.pid;
+    b.file_device = t.device;
+    b.file_inode = t.inode;
     memory().blocks[b.base] = b;
     count_live(Kind::import, 1);
     *address = b.base;
@@ -390,6 +423,9 @@ FP_EXPORT CUresult cuIpcCloseMemHandle(CUdeviceptr address) {
     if (!b || b->base != address || !b->imported || b->context != call.ctx) {
         violation("cuIpcCloseMemHandle: %#llx is no imported memory", static_cast<unsigned long long>(address));
         return FP_CUDA_ERROR_INVALID_VALUE;
+    }
+    if (--b->opened > 0) {
+        return ok;
     }
     wait_context(call.lock, call.ctx);
     free_block(address);

@@ -29,8 +29,17 @@ void ipc() {
             OK(cuStreamSynchronize(s));
             TRUE(fp_gpusim_live("import") == 1);
             BREAKS(1, cuMemFree_v2(p));
+            CUdeviceptr again = 0; // the same address, closed as often
+            OK(cuIpcOpenMemHandle_v2(&again, handle, FP_CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS));
+            TRUE(again == p && fp_gpusim_live("import") == 1);
+            OK(cuIpcCloseMemHandle(p));
+            TRUE(fp_gpusim_live("import") == 1);
+            TRUE(::write(back[1], &byte, 1) == 1); // the other process frees it
+            TRUE(::read(fds[0], &byte, 1) == 1);
+            TRUE(*reinterpret_cast<unsigned char *>(p) == 44); // what was written last is still there
             OK(cuIpcCloseMemHandle(p));
             BREAKS(1, cuIpcCloseMemHandle(p));
+            WANT(1, cuIpcOpenMemHandle_v2(&again, handle, FP_CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS)); // it was freed
             OK(cuStreamDestroy_v2(s));
         }
         TRUE(::write(back[1], &byte, 1) == 1);
@@ -47,10 +56,22 @@ void ipc() {
     WANT(201, cuIpcOpenMemHandle_v2(&q, handle, FP_CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS)); // not in the exporter
     TRUE(::write(fds[1], &handle, sizeof handle) == sizeof handle);
     TRUE(::read(back[0], &byte, 1) == 1);
+    TRUE(*reinterpret_cast<unsigned char *>(p) == 43);
+    OK(cuMemsetD32Async(p, 0x2c2c2c2c, 4, s));
+    BREAKS(1, cuMemsetD32Async(p + 2, 0, 1, s));
+    BREAKS(1, cuMemsetD32Async(p + (2 << 20) - 4, 0, 2, s));
+    OK(cuStreamSynchronize(s));
+    OK(cuMemFree_v2(p));
+    TRUE(*reinterpret_cast<unsigned char *>(p) == 0xDB);
+    // Other memory takes the number that the freed one had.
+    OK(cuMemAlloc_v2(&q, 2 << 20));
+    fp_ipc_mem_handle other;
+    OK(cuIpcGetMemHandle(&other, q));
+    TRUE(::write(fds[1], &byte, 1) == 1);
+    TRUE(::read(back[0], &byte, 1) == 1);
     int status = 1;
     ::waitpid(child, &status, 0);
     TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    TRUE(*reinterpret_cast<unsigned char *>(p) == 43);
     OK(cuStreamDestroy_v2(s));
-    OK(cuMemFree_v2(p));
+    OK(cuMemFree_v2(q));
 }
