@@ -103,7 +103,7 @@ func (u *uploader) upload(tb testing.TB, f *frame.Frame) *frame.Frame {
 		err = u.device.CopyFromHost2D(u.stream, slot.Chroma(), from, cw, ch)
 	}
 	if err == nil {
-		err = slot.Ready().Record(u.stream)
+		err = slot.Written().Record(u.stream)
 	}
 	if err != nil {
 		ring.Put(slot)

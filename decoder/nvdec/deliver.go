@@ -151,5 +151,5 @@ func (d *Decoder) round(p picture, slot *surface.Slot) error {
 	if err != nil {
 		return err
 	}
-	return slot.Ready().Record(d.session.stream)
+	return slot.Written().Record(d.session.stream)
 }

@@ -209,7 +209,7 @@ func (n native) mapPicture(i int) (picture, int) {
 func (n native) copy(p picture, s *surface.Slot) int {
 	luma, chroma := s.Luma(), s.Chroma()
 	return int(C.fp_nvdec_copy(n.c, C.ulonglong(p.address), C.uint(p.pitch),
-		C.uint64_t(luma.Address), C.uint64_t(chroma.Address), C.size_t(luma.Pitch), s.Ready().Handle()))
+		C.uint64_t(luma.Address), C.uint64_t(chroma.Address), C.size_t(luma.Pitch), s.Written().Handle()))
 }
 
 func (n native) unmap() int { return int(C.fp_nvdec_unmap(n.c)) }

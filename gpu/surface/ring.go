@@ -31,13 +31,28 @@ type Config struct {
 	Slots   int
 	Owner   string         // camera
 	Account *frame.Account // where frames and bytes are booked; may be nil
+	// Share makes a ring that other processes can map; nil does not.
+	Share *Picture
 }
 
 // Bytes is how much device memory such a ring takes.
 func (c Config) Bytes() int64 {
-	pitch, rows := c.shape()
-	bytes := int64(pitch) * int64(rows) * 3 / 2 * int64(c.Slots)
+	bytes := c.stride() * int64(c.Slots)
 	return (bytes + gpu.Granularity - 1) / gpu.Granularity * gpu.Granularity
+}
+
+// pixels is the size of a slot's picture.
+func (c Config) pixels() int64 {
+	pitch, rows := c.shape()
+	return int64(pitch) * int64(rows) * 3 / 2
+}
+
+// stride is from one slot to the next.
+func (c Config) stride() int64 {
+	if c.Share != nil {
+		return c.pixels() + generationRoom
+	}
+	return c.pixels()
 }
 
 // shape is the pitch and the rows of luma, which are even so that chroma begins
@@ -53,6 +68,9 @@ func (c Config) validate() error {
 	if c.Slots <= 0 || c.Slots > maxSlots {
 		return fmt.Errorf("surface: %d slots: use 1 to %d", c.Slots, maxSlots)
 	}
+	if s := c.Share; s != nil && (s.Width <= 0 || s.Height <= 0 || s.Width > c.Width || s.Height > c.Height) {
+		return fmt.Errorf("surface: frames of %dx%d in slots of %dx%d", s.Width, s.Height, c.Width, c.Height)
+	}
 	return nil
 }
 
@@ -65,6 +83,8 @@ type Ring struct {
 	pitch    int
 	lumaRows int
 	slots    []Slot
+	region   *frame.Region // nil: not shared
+	cleared  bool          // the generations have a beginning
 
 	mu      sync.Mutex
 	free    []*Slot // the one that was freed first comes first
@@ -90,9 +110,14 @@ func New(device *gpu.Device, c Config) (*Ring, error) {
 		pitch: pitch, lumaRows: rows, slots: make([]Slot, c.Slots), free: make([]*Slot, 0, c.Slots),
 	}
 	r.account.BookDevice(memory.Size())
+	if c.Share != nil {
+		if r.region, err = newRegion(device, memory, &c); err != nil {
+			return nil, errors.Join(err, r.giveBack())
+		}
+	}
 	for i := range r.slots {
 		s := &r.slots[i]
-		s.ring, s.offset = r, int64(i)*int64(pitch)*int64(rows)*3/2
+		s.ring, s.index, s.offset = r, i, int64(i)*c.stride()
 		if s.ready, err = device.NewEvent(use); err != nil {
 			return nil, errors.Join(err, r.giveBack())
 		}
@@ -200,6 +225,9 @@ func (r *Ring) destroy() error {
 
 func (r *Ring) giveBack() error {
 	var errs []error
+	if r.cleared {
+		errs = append(errs, r.outdate())
+	}
 	for i := range r.slots {
 		if e := r.slots[i].ready; e != nil {
 			errs = append(errs, e.Close())

@@ -218,12 +218,12 @@ func TestReady(t *testing.T) {
 
 	sim.Stall(true)
 	s := take(t, r)
-	if err := errors.Join(device.Memset2D(writer, s.Luma(), 7, 64, 32), s.Ready().Record(writer)); err != nil {
+	if err := errors.Join(device.Memset2D(writer, s.Luma(), 7, 64, 32), s.Written().Record(writer)); err != nil {
 		t.Fatal(err)
 	}
 	f := s.Publish(info(r))
 	defer f.Release()
-	if done, err := s.Ready().Query(); done || err != nil {
+	if done, err := s.Written().Query(); done || err != nil {
 		t.Errorf("ready %v, %v while the writer's stream stands still", done, err)
 	}
 	if err := errors.Join(s.Wait(reader), device.CopyToHost2D(reader, gpu.HostPlane{Memory: host, Pitch: 64}, s.Luma(), 64, 32)); err != nil {

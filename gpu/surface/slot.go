@@ -10,8 +10,11 @@ import (
 type Slot struct {
 	frame  frame.Frame
 	ring   *Ring
+	index  int
 	offset int64
 	ready  *gpu.Event
+	// generation is what the slot's generation will be when the work that is queued is done.
+	generation uint32
 }
 
 // Device is where the pixels are.
@@ -35,8 +38,8 @@ func (s *Slot) Offset() int64 { return s.offset }
 // Ring is the ring that the slot is part of.
 func (s *Slot) Ring() *Ring { return s.ring }
 
-// Ready is the event behind the last write, for C code that records it.
-func (s *Slot) Ready() *gpu.Event { return s.ready }
+// Written is the event behind the last write, for C code that records it.
+func (s *Slot) Written() *gpu.Event { return s.ready }
 
 // Wait makes the stream wait until the pixels are there. The caller does not wait.
 func (s *Slot) Wait(stream *gpu.Stream) error { return stream.Wait(s.ready) }
@@ -45,7 +48,7 @@ func (s *Slot) Wait(stream *gpu.Stream) error { return stream.Wait(s.ready) }
 func (s *Slot) Synchronize() error { return s.ready.Synchronize() }
 
 // Publish makes the frame, with one reference that is the caller's. The writes to
-// the slot are queued and Ready is recorded behind them.
+// the slot are queued, behind Begin, and Written is recorded behind them.
 func (s *Slot) Publish(info frame.Info) *frame.Frame {
 	s.ring.account.Book(1, 0)
 	s.frame.Reset(info, [3]frame.Plane{}, s)

@@ -45,7 +45,7 @@ func (l *lab) upload(f *frame.Frame) (out *frame.Frame, err error) {
 		}
 		at += len(f.Planes[i].Data)
 	}
-	if err := errors.Join(slot.Ready().Record(stream), stream.Synchronize()); err != nil {
+	if err := errors.Join(slot.Written().Record(stream), stream.Synchronize()); err != nil {
 		ring.Put(slot)
 		return nil, errors.Join(err, ring.Close())
 	}
