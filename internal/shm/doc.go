@@ -3,7 +3,8 @@
 // space, and are gone when the worker is, or when the next one starts.
 //
 // Whoever made a region owns it: nobody may use its bytes after Close. A folder is
-// closed after its regions. Folders and regions may be used by many goroutines; the
+// closed after its regions. A region can have a second name for a while, a [Link], for
+// programs that use shm_open. Folders and regions may be used by many goroutines; the
 // package starts none.
 //
 // # Note: [Files that shrink]

@@ -11,6 +11,8 @@ var (
 	ErrFull = errors.New("no room for shared memory")
 	// ErrLost: somebody has shortened or removed the file of a region.
 	ErrLost = errors.New("shared memory is lost")
+	// ErrElsewhere: a region can't have a name in a folder of another file system.
+	ErrElsewhere = errors.New("shared memory is on another file system")
 	// ErrClosed: the folder has been closed.
 	ErrClosed = errors.New("folder of shared memory is closed")
 )

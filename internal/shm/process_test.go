@@ -27,6 +27,9 @@ func hold(base string) {
 	if err == nil {
 		var r *Region
 		if r, err = f.Create(1 << 16); err == nil {
+			_, err = r.Link(base)
+		}
+		if err == nil {
 			fmt.Println(f.Path())
 			_, _ = os.Stdin.Read(make([]byte, 1)) // until it is killed
 			r.Bytes()[0] = 1
@@ -76,6 +79,13 @@ func TestKilledWorker(t *testing.T) {
 	f, err := OpenIn(base, 1<<20, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if links := linksIn(t, base); len(links) != 2 {
+		t.Errorf("links %v", links)
+	}
+	RemoveDeadLinks(base, slog.New(slog.DiscardHandler))
+	if links := linksIn(t, base); len(links) != 1 || links[0] != names(t, folder)[0] {
+		t.Errorf("links %v, the living worker has %v", links, names(t, folder))
 	}
 	defer func() {
 		if err := f.Close(); err != nil {
