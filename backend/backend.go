@@ -9,6 +9,7 @@ import (
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/internal/shm"
 	"github.com/frameport/frameport/jpeg"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	CPUFallback int
 	// Account is where frames are booked; may be nil.
 	Account *frame.Account
+	// Regions is where decoders on the CPU make frames that other processes map; nil =
+	// they make none. It is closed after the backend, and after all frames.
+	Regions *shm.Folder
 }
 
 // Backend decodes, converts and encodes for all cameras of the process.
@@ -51,6 +55,7 @@ type Backend struct {
 	Converter Converter
 	Encoder   jpeg.Encoder
 
+	regions  *shm.Folder
 	cuda     *cuda     // nil: there is the CPU only
 	takeover *takeover // with cuda
 	engines  []closer  // in the order of their construction
@@ -62,7 +67,7 @@ type closer interface{ Close() error }
 // asking for one by name fails with [ErrUnavailable] and the reason. It may take
 // seconds where there is a GPU.
 func New(ctx context.Context, cfg Config) (*Backend, error) {
-	b := &Backend{Choice: Choice{Requested: cfg.Kind}}
+	b := &Backend{Choice: Choice{Requested: cfg.Kind}, regions: cfg.Regions}
 	err := b.build(ctx, cfg)
 	if err != nil {
 		return nil, errors.Join(err, b.Close())

@@ -19,6 +19,7 @@ func (b *Backend) NewDecoder(r camera.DecoderRequest) (decoder.Decoder, error) {
 		// Restored and declared cameras were not asked about.
 		return nil, fmt.Errorf("%w: %w", decoder.ErrUnsupported, err)
 	}
+	r.Regions = b.regions
 	if b.cuda == nil || r.Backend == config.BackendCPU {
 		r.Chosen(onCPU(""))
 		return newHostDecoder(r.Config)
@@ -53,8 +54,14 @@ type able interface {
 	decoder.Resizer
 }
 
+// hostAble is what decoders on the CPU can do besides.
+type hostAble interface {
+	able
+	decoder.Sharer
+}
+
 // newHostDecoder returns no nil pointer in the interface.
-func newHostDecoder(cfg decoder.Config) (able, error) {
+func newHostDecoder(cfg decoder.Config) (hostAble, error) {
 	d, err := avcodec.New(cfg)
 	if err != nil {
 		return nil, err

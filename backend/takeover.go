@@ -55,7 +55,7 @@ func (t *takeover) decoder(r camera.DecoderRequest, why error) (*deputy, error) 
 		return nil, fmt.Errorf("%w; on the GPU: %s", err, oneLine(why))
 	}
 	r.Chosen(onCPU(oneLine(why)))
-	return &deputy{able: d, release: sync.OnceFunc(t.release)}, nil
+	return &deputy{hostAble: d, release: sync.OnceFunc(t.release)}, nil
 }
 
 func (t *takeover) release() {
@@ -66,14 +66,14 @@ func (t *takeover) release() {
 
 // deputy is a decoder on the CPU that counts against the takeover's limit.
 type deputy struct {
-	able
+	hostAble
 	release func()
 }
 
 // Close implements [decoder.Decoder].
 func (d *deputy) Close() error {
 	defer d.release()
-	return d.able.Close()
+	return d.hostAble.Close()
 }
 
 // deputised is a decoder on the GPU that a deputy follows when a unit shows that the
@@ -83,6 +83,7 @@ type deputised struct {
 	request  camera.DecoderRequest
 	takeover *takeover
 	skipping bool
+	sharing  int
 	replaced bool
 }
 
@@ -99,6 +100,7 @@ func (d *deputised) Decode(ctx context.Context, au *media.AccessUnit, emit func(
 	cerr := d.able.Close()
 	d.able, d.replaced = next, true
 	next.SkipNonReference(d.skipping)
+	next.Share(d.sharing)
 	if cerr != nil {
 		return cerr
 	}
@@ -115,4 +117,27 @@ func (d *deputised) SkipNonReference(on bool) {
 func (d *deputised) SetOutput(o decoder.Output) {
 	d.request.Output = o
 	d.able.SetOutput(o)
+}
+
+var errCannotShare = fmt.Errorf("%w: this decoder's frames can't be shared", decoder.ErrUnsupported)
+
+// Share implements [decoder.Sharer].
+func (d *deputised) Share(frames int) {
+	d.sharing = frames
+	if s, ok := d.able.(decoder.Sharer); ok {
+		s.Share(frames)
+	}
+}
+
+// ShareErr implements [decoder.Sharer].
+func (d *deputised) ShareErr() error {
+	s, ok := d.able.(decoder.Sharer)
+	switch {
+	case ok:
+		return s.ShareErr()
+	case d.sharing == 0:
+		return nil
+	default:
+		return errCannotShare
+	}
 }

@@ -59,7 +59,13 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	}
 
 	account := &frame.Account{}
-	b, err := backend.New(ctx, backendConfig(s.Backend, s.GPU, account))
+	shared := openShared(s.SharedMemory, cfg.log)
+	if shared.Folder != nil { // its regions are gone with the last frame
+		defer closing("shared memory", shared.Folder.Close)
+	}
+	engines := backendConfig(s.Backend, s.GPU, account)
+	engines.Regions = shared.Folder
+	b, err := backend.New(ctx, engines)
 	if err != nil {
 		return err
 	}
@@ -98,9 +104,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered, Parallel: b.Parallel()})
 	defer closing("renderer", renderer.Close)
 
-	shared := openShared(s.SharedMemory, cfg.log)
 	if shared.Folder != nil {
-		defer closing("shared memory", shared.Folder.Close)
 		metrics.Gauge("shared_memory_bytes", "Memory that clients on this machine can map.", func() float64 { return float64(shared.Folder.Bytes()) })
 	}
 	servers, err := listen(ctx, s)

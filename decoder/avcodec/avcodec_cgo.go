@@ -8,6 +8,12 @@ package avcodec
 // #cgo nocallback fp_receive
 // #cgo noescape fp_convert
 // #cgo nocallback fp_convert
+// #cgo noescape fp_slots_take
+// #cgo nocallback fp_slots_take
+// #cgo noescape fp_slots_out
+// #cgo nocallback fp_slots_out
+// #cgo noescape fp_slots_generation
+// #cgo nocallback fp_slots_generation
 // #include "bridge.h"
 import "C"
 
@@ -109,6 +115,11 @@ type pictureInfo struct {
 	matrix        astiav.ColorSpace
 	fullRange     int
 	corrupt       bool
+
+	pitch          [3]int
+	offset         [3]int64       // of the planes from the beginning of their buffers
+	start          unsafe.Pointer // of the first buffer
+	codedW, codedH int            // of the buffer that libavcodec asked for last
 }
 
 const (
@@ -125,6 +136,11 @@ const (
 func (n *native) info() pictureInfo {
 	p := &n.d.picture
 	return pictureInfo{
+		pitch:     [3]int{int(p.pitch[0]), int(p.pitch[1]), int(p.pitch[2])},
+		offset:    [3]int64{int64(p.offset[0]), int64(p.offset[1]), int64(p.offset[2])},
+		start:     unsafe.Pointer(p.start),
+		codedW:    int(p.coded_width),
+		codedH:    int(p.coded_height),
 		token:     int64(p.token),
 		bytes:     int64(p.bytes),
 		width:     int(p.width),
@@ -165,6 +181,47 @@ func (n *native) convert(src *astiav.Frame, dst *frame.Frame) error {
 	}
 	return nil
 }
+
+// use says in which slots to decode; the zero value is none.
+func (n *native) use(s slots) { C.fp_use(n.d, s.c) }
+
+// align gives the size that a buffer must have for libavcodec's pictures of w x h.
+func (n *native) align(w, h int) (alignedW, alignedH int) {
+	cw, ch := C.int(w), C.int(h)
+	C.fp_align(n.d, &cw, &ch)
+	return int(cw), int(ch)
+}
+
+// delay is by how many pictures libavcodec reorders.
+func (n *native) delay() int { return int(C.fp_delay(n.d)) }
+
+// slots are those of a region, in C memory: slots.h. One goroutine takes them, they come
+// back on any.
+type slots struct{ c *C.fp_slots }
+
+func newSlots(memory []byte, l layout, count int) (slots, error) {
+	cl := C.fp_layout{
+		width: C.int(l.width), height: C.int(l.height),
+		generation: C.int64_t(l.generation), stride: C.int64_t(l.stride), count: C.int(count),
+	}
+	for i := range l.pitch {
+		cl.pitch[i], cl.offset[i] = C.int(l.pitch[i]), C.int64_t(l.offset[i])
+	}
+	s := slots{C.fp_slots_new((*C.uint8_t)(unsafe.SliceData(memory)), &cl)}
+	if s.c == nil {
+		return s, &Error{Op: "alloc slots", Text: "out of memory"}
+	}
+	return s, nil
+}
+
+// take makes a free slot the memory of an empty picture; negative when there is none.
+func (s slots) take(av *astiav.Frame) int {
+	return int(C.fp_slots_take(s.c, (*C.AVFrame)(av.UnsafePointer())))
+}
+
+func (s slots) out() int                   { return int(C.fp_slots_out(s.c)) }
+func (s slots) generation(slot int) uint64 { return uint64(C.fp_slots_generation(s.c, C.int(slot))) }
+func (s slots) free()                      { C.fp_slots_free(s.c) }
 
 // unrefPicture gives the buffers of a picture back, from any goroutine.
 func unrefPicture(f *astiav.Frame) { C.av_frame_unref((*C.AVFrame)(f.UnsafePointer())) }

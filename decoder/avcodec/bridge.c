@@ -22,6 +22,8 @@ struct fp_private {
 	AVBufferRef *input; // the access unit with libavcodec's padding, reused
 	int max_width, max_height, max_pixels;
 	int gaps_allowed;
+	fp_slots *slots;
+	int coded_width, coded_height;
 
 	struct SwsContext *sws; // made for:
 	int sws_src_w, sws_src_h, sws_dst_w, sws_dst_h;
@@ -121,8 +123,14 @@ static enum AVPixelFormat get_format(AVCodecContext *ctx, const enum AVPixelForm
 
 static int get_buffer(AVCodecContext *ctx, AVFrame *frame, int flags)
 {
-	if (!within(ctx->opaque, frame->width, frame->height))
+	fp_decoder *d = ctx->opaque;
+	struct fp_private *p = d->private_data;
+	if (!within(d, frame->width, frame->height))
 		return AVERROR(EINVAL);
+	p->coded_width = frame->width;
+	p->coded_height = frame->height;
+	if (p->slots && fp_slots_fit(p->slots, frame) && fp_slots_take(p->slots, frame) >= 0)
+		return 0;
 	return avcodec_default_get_buffer2(ctx, frame, flags);
 }
 
@@ -215,6 +223,7 @@ static enum AVPixelFormat plain(enum AVPixelFormat format, int *full)
 static int receive(fp_decoder *d, AVFrame *out)
 {
 	fp_picture *pic = &d->picture;
+	const AVBufferRef *buffer;
 	int full, ret = avcodec_receive_frame(d->private_data->ctx, out);
 	if (ret == AVERROR(EAGAIN) || ret == AVERROR_EOF)
 		return 0;
@@ -229,12 +238,17 @@ static int receive(fp_decoder *d, AVFrame *out)
 	for (int i = 0; i < 3; i++) {
 		pic->plane[i] = out->data[i];
 		pic->pitch[i] = out->linesize[i];
+		buffer = av_frame_get_plane_buffer(out, i);
+		pic->offset[i] = buffer ? out->data[i] - buffer->data : 0;
 		// Pictures that are upside down in memory are turned by a conversion.
 		if (pic->layout == FP_DIRECT && out->linesize[i] <= 0)
 			pic->layout = FP_CONVERT;
 	}
 	for (int i = 0; i < AV_NUM_DATA_POINTERS && out->buf[i]; i++)
 		pic->bytes += out->buf[i]->size;
+	pic->start = out->buf[0] ? out->buf[0]->data : NULL;
+	pic->coded_width = d->private_data->coded_width;
+	pic->coded_height = d->private_data->coded_height;
 	pic->width = out->width;
 	pic->height = out->height;
 	pic->token = out->pts;
@@ -340,6 +354,16 @@ int fp_convert(fp_decoder *d, const AVFrame *src, int w, int h, uint8_t *y, int 
 	ret = sws_scale(d->private_data->sws, (const uint8_t *const *)src->data, src->linesize, 0, src->height, dst, pitch);
 	return ret == h ? 0 : ret < 0 ? ret : AVERROR_EXTERNAL;
 }
+
+void fp_use(fp_decoder *d, fp_slots *slots) { d->private_data->slots = slots; }
+
+void fp_align(fp_decoder *d, int *w, int *h)
+{
+	int align[AV_NUM_DATA_POINTERS];
+	avcodec_align_dimensions2(d->private_data->ctx, w, h, align);
+}
+
+int fp_delay(const fp_decoder *d) { return d->private_data->ctx->has_b_frames; }
 
 void fp_skip_non_reference(AVCodecContext *ctx, int on) { ctx->skip_frame = on ? AVDISCARD_NONREF : AVDISCARD_DEFAULT; }
 

@@ -10,6 +10,8 @@
 
 #include <libavcodec/avcodec.h>
 
+#include "slots.h"
+
 // How a decoded picture can be used.
 enum {
 	FP_DIRECT = 0,  // 8-bit planar 4:2:0: its planes are a frame as they are
@@ -24,6 +26,9 @@ typedef struct {
 	int width, height; // displayed size
 	int64_t token;     // of the access unit it came from, AV_NOPTS_VALUE if lost
 	int64_t bytes;     // of the buffers it holds
+	uint8_t *start;    // of the first buffer
+	int64_t offset[3]; // of the planes from the beginning of their buffers
+	int coded_width, coded_height; // of the buffer that libavcodec asked for last
 	int layout;        // FP_DIRECT ...
 	int matrix;        // enum AVColorSpace
 	int full_range;    // 1 full, 0 limited, -1 unspecified
@@ -65,6 +70,16 @@ void fp_flush(fp_decoder *d);
 // fp_convert makes a w x h picture in 8-bit planar 4:2:0 from src.
 int fp_convert(fp_decoder *d, const AVFrame *src, int w, int h, uint8_t *y, int y_pitch, uint8_t *u, int u_pitch,
 	       uint8_t *v, int v_pitch);
+
+// fp_use makes libavcodec decode into free slots where its pictures fit, and into
+// memory of its own otherwise; NULL: always. What is out of other slots stays there.
+void fp_use(fp_decoder *d, fp_slots *slots);
+
+// fp_align gives the size that a buffer must have for libavcodec's pictures of w x h.
+void fp_align(fp_decoder *d, int *w, int *h);
+
+// fp_delay is by how many pictures libavcodec reorders.
+int fp_delay(const fp_decoder *d);
 
 void fp_skip_non_reference(AVCodecContext *ctx, int on);
 

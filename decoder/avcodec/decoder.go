@@ -17,7 +17,8 @@ import (
 // one in the works beside those that the ring still holds.
 const keepConverted = 2
 
-// Decoder implements [decoder.Decoder], [decoder.Skipper] and [decoder.Resizer].
+// Decoder implements [decoder.Decoder], [decoder.Skipper], [decoder.Resizer] and
+// [decoder.Sharer].
 type Decoder struct {
 	native   *native // nil once closed
 	cfg      decoder.Config
@@ -25,6 +26,7 @@ type Decoder struct {
 	timeline stream.Timeline
 	pictures *pictures
 	pool     *frame.Pool // for converted pictures
+	sharing  *sharing
 	skip     bool
 	decoded  bool // a picture has come out
 }
@@ -33,6 +35,7 @@ var (
 	_ decoder.Decoder = (*Decoder)(nil)
 	_ decoder.Skipper = (*Decoder)(nil)
 	_ decoder.Resizer = (*Decoder)(nil)
+	_ decoder.Sharer  = (*Decoder)(nil)
 )
 
 // New opens a decoder. Zero limits mean [decoder.DefaultLimits]. The error wraps
@@ -60,6 +63,7 @@ func New(cfg decoder.Config) (*Decoder, error) {
 	if d.native, err = newNative(codec, cfg.Limits); err != nil {
 		return nil, err
 	}
+	d.sharing = newSharing(d.native, cfg)
 	return d, nil
 }
 
@@ -108,6 +112,8 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if err := d.guard.Check(au.Data); err != nil {
 		return err
 	}
+	d.sharing.begin()
+	defer d.sharing.settle()
 	pic, err := d.pictures.get()
 	if err != nil {
 		return err
@@ -157,6 +163,7 @@ func (d *Decoder) Drain(ctx context.Context, emit func(*frame.Frame) error) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	defer d.sharing.settle()
 	pic, err := d.pictures.get()
 	if err != nil {
 		return err
@@ -220,14 +227,23 @@ func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture
 		return pic, err
 	}
 	if p.layout == layoutDirect && w == p.width && h == p.height {
-		f := d.pictures.publish(pic, info, d.native.planes(), p.bytes)
+		d.sharing.direct(pic, p, info, d.guard.Pictures)
+		bytes := p.bytes
+		if pic.region != nil {
+			bytes = 0 // they are the region's
+		}
+		f := d.pictures.publish(pic, info, d.native.planes(), bytes)
 		err := emit(f)
 		f.Release()
 		return nil, err
 	}
-	f := d.pool.Get(media.PixelI420, w, h)
+	f, err := d.blank(info)
+	if err != nil {
+		unrefPicture(pic.av)
+		return pic, err
+	}
 	defer f.Release()
-	err := d.native.convert(pic.av, f)
+	err = d.native.convert(pic.av, f)
 	unrefPicture(pic.av)
 	if err != nil {
 		return pic, err
@@ -235,6 +251,23 @@ func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture
 	info.Decoded = time.Now()
 	f.Info = info
 	return pic, emit(f)
+}
+
+// blank returns a frame that a picture is to be converted into.
+func (d *Decoder) blank(info frame.Info) (*frame.Frame, error) {
+	if !d.sharing.converted(info) {
+		return d.pool.Get(media.PixelI420, info.Width, info.Height), nil
+	}
+	pic, err := d.pictures.get()
+	if err != nil {
+		return nil, err
+	}
+	planes, ok := d.sharing.take(pic)
+	if !ok {
+		d.pictures.put(pic)
+		return d.pool.Get(media.PixelI420, info.Width, info.Height), nil
+	}
+	return d.pictures.publish(pic, info, planes, 0), nil
 }
 
 // SkipNonReference implements [decoder.Skipper]. The unit's own mark is trusted,
@@ -249,13 +282,30 @@ func (d *Decoder) SkipNonReference(on bool) {
 // SetOutput implements [decoder.Resizer].
 func (d *Decoder) SetOutput(o decoder.Output) { d.cfg.Output = o }
 
+// Share implements [decoder.Sharer]. Of the frames that are asked for, the slots of a
+// region are also what the caller keeps and what libavcodec keeps as references.
+func (d *Decoder) Share(frames int) {
+	if d.native != nil {
+		d.sharing.want(frames)
+	}
+}
+
+// ShareErr implements [decoder.Sharer]. It wraps [decoder.ErrUnsupported] when the
+// decoder was made without a folder for regions.
+func (d *Decoder) ShareErr() error { return d.sharing.trouble() }
+
+// Shared counts the frames that were made while they were to be shared.
+func (d *Decoder) Shared() Shared { return d.sharing.count }
+
 // Close implements [decoder.Decoder].
 func (d *Decoder) Close() error {
 	if d.native == nil {
 		return nil
 	}
+	d.sharing.want(0)
 	d.native.close()
 	d.native = nil
+	d.sharing.settle()
 	d.pictures.close()
 	return d.pool.Close()
 }

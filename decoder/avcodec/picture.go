@@ -19,6 +19,9 @@ type picture struct {
 	frame frame.Frame
 	av    *astiav.Frame
 	bytes int64
+	// Where the pixels lie for other processes; nil when they can't map them.
+	region *region
+	place  frame.Place
 }
 
 // pictures hands out picture handles and takes them back. It outlives its
@@ -31,6 +34,8 @@ type pictures struct {
 	idle   []*picture
 	closed bool
 }
+
+var _ frame.Shared = (*pictures)(nil)
 
 func (p *pictures) get() (*picture, error) {
 	p.mu.Lock()
@@ -62,6 +67,7 @@ func (p *pictures) put(pic *picture) {
 }
 
 // publish starts the life of the picture's frame, with one reference.
+// bytes are those that nobody else has booked.
 func (p *pictures) publish(pic *picture, info frame.Info, planes [3]frame.Plane, bytes int64) *frame.Frame {
 	pic.bytes = bytes
 	p.account.Book(1, bytes)
@@ -73,9 +79,28 @@ func (p *pictures) publish(pic *picture, info frame.Info, planes [3]frame.Plane,
 func (p *pictures) Recycle(f *frame.Frame) {
 	pic := (*picture)(unsafe.Pointer(f))
 	f.Planes = [3]frame.Plane{} // they point into memory that is not ours any more
+	r := pic.region
+	pic.region, pic.place = nil, frame.Place{}
 	unrefPicture(pic.av)
 	p.account.Book(-1, -pic.bytes)
 	p.put(pic)
+	if r != nil {
+		r.settle()
+	}
+}
+
+// Place implements [frame.Shared].
+func (p *pictures) Place(f *frame.Frame) (frame.Place, bool) {
+	pic := (*picture)(unsafe.Pointer(f))
+	return pic.place, pic.region != nil
+}
+
+// Ready implements [frame.Shared]. The pixels are there when the frame is.
+func (p *pictures) Ready(f *frame.Frame) error {
+	if r := (*picture)(unsafe.Pointer(f)).region; r != nil {
+		return r.lost()
+	}
+	return nil
 }
 
 func (p *pictures) close() {

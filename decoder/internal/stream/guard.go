@@ -28,6 +28,9 @@ type Guard struct {
 	FrameNumberBits int
 	// Fields: a frame may be coded as two fields (H.264).
 	Fields bool
+	// Pictures is how many pictures a decoder of the stream has to keep at most, the one
+	// in the works included; 0 when that is not known.
+	Pictures int
 	// Sequences counts the sequence parameter sets, or key frames of VP8 and VP9, that
 	// differed from the one before.
 	Sequences uint64
@@ -76,6 +79,9 @@ func (g *Guard) Check(data []byte) error {
 	return g.refused
 }
 
+// maxReferences is what H.264 (A.3.1) and H.265 (A.4.2) allow.
+const maxReferences = 16
+
 const startCode = "\x00\x00\x01"
 
 func (g *Guard) isSPS(header byte) bool {
@@ -96,12 +102,13 @@ func (g *Guard) isSlice(header byte) bool {
 func (g *Guard) look(nal []byte) {
 	g.sps = append(g.sps[:0], nal...)
 	g.Sequences++
-	g.GapsAllowed, g.FrameNumberBits, g.Fields, g.refused = false, 0, false, nil
+	g.GapsAllowed, g.FrameNumberBits, g.Fields, g.Pictures, g.refused = false, 0, false, 0, nil
 	if g.Codec == media.CodecH264 {
 		var sps h264.SPS
 		if sps.Unmarshal(nal) == nil {
 			g.GapsAllowed = sps.GapsInFrameNumValueAllowedFlag
 			g.Fields = !sps.FrameMbsOnlyFlag
+			g.Pictures = min(int(sps.MaxNumRefFrames), maxReferences) + 1
 			if !sps.SeparateColourPlaneFlag { // then something else comes before them
 				g.FrameNumberBits = int(sps.Log2MaxFrameNumMinus4) + 4
 			}
@@ -115,6 +122,9 @@ func (g *Guard) look(nal []byte) {
 	}
 	var sps h265.SPS
 	if sps.Unmarshal(nal) == nil {
+		if n := len(sps.MaxDecPicBufferingMinus1); n > 0 {
+			g.Pictures = min(int(sps.MaxDecPicBufferingMinus1[n-1]), maxReferences) + 1
+		}
 		g.refused = g.Size(int(sps.PicWidthInLumaSamples), int(sps.PicHeightInLumaSamples))
 	}
 }
