@@ -139,13 +139,6 @@ func TestBadInput(t *testing.T) {
 			}
 			return err
 		}, codes.Unimplemented, apierr.MethodUnimplemented, "", "not implemented in this version"},
-		"sharing": {func() error {
-			s, err := h.frame.ShareFrames(ctx)
-			if err == nil {
-				_, err = s.Recv()
-			}
-			return err
-		}, codes.Unimplemented, apierr.MethodUnimplemented, "", "shared memory comes with a later one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := tc.call()

@@ -53,6 +53,9 @@ type Hooks struct {
 	CallDone func(method, code string, took time.Duration)
 	// FrameSent is told of every frame handed to gRPC, with its size in bytes.
 	FrameSent func(method string, bytes int)
+	// FrameShared is told of every frame leased to a client where it lies, with its size
+	// in bytes.
+	FrameShared func(method string, bytes int)
 	// LeasesExpired is told of leases that a client did not ack in time.
 	LeasesExpired func(method string, n int)
 	// SlowConsumer is told of every stream that was ended because of its client.
@@ -84,6 +87,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.Hooks.FrameSent == nil {
 		c.Hooks.FrameSent = func(string, int) {}
+	}
+	if c.Hooks.FrameShared == nil {
+		c.Hooks.FrameShared = func(string, int) {}
 	}
 	if c.Hooks.LeasesExpired == nil {
 		c.Hooks.LeasesExpired = func(string, int) {}

@@ -216,7 +216,11 @@ func (c *fakeCamera) ShareErr() error {
 
 // publish publishes one frame after dropping what the argument says.
 func (c *fakeCamera) publish(dropped frame.Drops) frame.ID {
-	f := c.pool.Get(media.PixelI420, 64, 48)
+	return c.send(c.pool.Get(media.PixelI420, 64, 48), dropped)
+}
+
+// send publishes f, after dropping what the argument says.
+func (c *fakeCamera) send(f *frame.Frame, dropped frame.Drops) frame.ID {
 	i := &c.next
 	i.Published++
 	i.Dropped.Policy += dropped.Policy
@@ -228,9 +232,10 @@ func (c *fakeCamera) publish(dropped frame.Drops) frame.ID {
 	f.KeyFrame = i.Sequence == 1
 	f.Color = media.Color{}.Resolve(f.Height)
 	i.Sequence++
+	id := f.ID
 	c.ring.Publish(f)
 	f.Release()
-	return f.ID
+	return id
 }
 
 // fakeRenderer makes pictures of a given size, once per frame and output.

@@ -108,8 +108,7 @@ func (s *Server) qualifying(ctx context.Context, feed Feed, want wanted) (*frame
 		if newest != nil {
 			newest.Release()
 		}
-		return nil, apierr.New(codes.FailedPrecondition, apierr.DecodeDisabled,
-			"the camera's decode mode is NONE, so it has no new frames; change decode.mode with UpdateCamera", apierr.Meta(apierr.MetaCameraID, feed.ID()))
+		return nil, decodeDisabled(feed.ID())
 	}
 	waiting, cancel := context.WithTimeout(ctx, want.wait)
 	defer cancel()
@@ -150,6 +149,11 @@ func (s *Server) qualifying(ctx context.Context, feed Feed, want wanted) (*frame
 			return nil, noFrameYet(feed.Snapshot())
 		}
 	}
+}
+
+func decodeDisabled(id string) error {
+	return apierr.New(codes.FailedPrecondition, apierr.DecodeDisabled,
+		"the camera's decode mode is NONE, so it has no new frames; change decode.mode with UpdateCamera", apierr.Meta(apierr.MetaCameraID, id))
 }
 
 func (s *Server) isStopping() bool {

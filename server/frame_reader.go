@@ -13,6 +13,8 @@ type reader struct {
 	id   string
 	ring *frame.Ring
 	stop func() // ends the ring's notifications
+	// accept, when set, says whether a frame may be taken.
+	accept func(*frame.Frame) bool
 
 	taken bool
 	last  frame.ID
@@ -45,7 +47,7 @@ const (
 // unseen returns the newest frame, retained, when it has not been taken.
 func (r *reader) unseen() *frame.Frame {
 	f := r.ring.Latest()
-	if f != nil && r.taken && !f.After(r.last) {
+	if f != nil && (r.taken && !f.After(r.last) || r.accept != nil && !r.accept(f)) {
 		f.Release()
 		return nil
 	}

@@ -22,7 +22,10 @@ import (
 // made when the queue is empty and the client wants a frame, or when a batch is to
 // grow, not per publication.
 type rota struct {
-	interval  time.Duration // between frames of one camera; 0 = as they come
+	interval time.Duration // between frames of one camera; 0 = as they come
+	// accept, when set, says whether a camera's newest frame is one for this stream; one
+	// that isn't counts as not asked for.
+	accept    func(*frame.Frame) bool
 	published chan struct{}
 	readers   map[string]*reader
 	order     []*reader // in order of joining, for passes
@@ -57,7 +60,7 @@ func (r *rota) set(feeds map[string]Feed) {
 		if _, ok := r.readers[id]; ok {
 			continue
 		}
-		rd := &reader{id: id, ring: feeds[id].Ring()}
+		rd := &reader{id: id, ring: feeds[id].Ring(), accept: r.accept}
 		rd.stop = rd.ring.Watch(r.published)
 		r.readers[id] = rd
 		r.order = append(r.order, rd)

@@ -84,16 +84,17 @@ func (s *frameService) newStream(prefix string, r streamRequest) (*frameStream, 
 	if st.out, err = newOutput(prefix, r.GetOutput(), r.GetMaxMessageBytes()); err != nil {
 		return nil, err
 	}
-	fps := r.GetMaxFps()
-	if math.IsNaN(fps) || fps < 0 || fps > maxFPS {
-		return nil, invalid(apierr.InvalidMaxFPS, prefix+"max_fps", "is %v; give more than 0 and at most %d frames per second, or 0 for no limit", fps, maxFPS)
+	if err := frameRate(prefix, r.GetMaxFps()); err != nil {
+		return nil, err
 	}
-	st.rota = newRota(fps)
+	st.rota = newRota(r.GetMaxFps())
 	return st, nil
 }
 
-// ShareFrames implements the RPC.
-func (s *frameService) ShareFrames(grpc.BidiStreamingServer[frameportv1.ShareFramesRequest, frameportv1.ShareFramesResponse]) error {
-	return unimplemented(frameportv1.FrameService_ShareFrames_FullMethodName,
-		"shared memory comes with a later one; until then take raw frames (output.format RGB24, BGR24 or NV12) from WatchFrames")
+// frameRate checks a request's max_fps.
+func frameRate(prefix string, fps float64) error {
+	if math.IsNaN(fps) || fps < 0 || fps > maxFPS {
+		return invalid(apierr.InvalidMaxFPS, prefix+"max_fps", "is %v; give more than 0 and at most %d frames per second, or 0 for no limit", fps, maxFPS)
+	}
+	return nil
 }

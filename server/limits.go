@@ -28,6 +28,11 @@ const (
 	defaultClientReceive = 4 << 20
 	// maxCredits bounds what a client can have outstanding on one stream.
 	maxCredits = 64
+	// maxLeases bounds what a client can hold on one stream of shared frames, and
+	// maxCameraLeases what all clients of a camera can hold together. Frames that are
+	// held take memory of the decoder's.
+	maxLeases       = 16
+	maxCameraLeases = 64
 	// maxBatchBytes bounds what full batches of all open streams add up to. Nothing is
 	// kept of a batch, but a client that reads slowly has one made, one encoded and one
 	// on its way, for every stream that it opens.

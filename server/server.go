@@ -29,6 +29,11 @@ type Server struct {
 	background sync.WaitGroup
 	// batchBytes is what full batches of all open streams add up to.
 	batchBytes atomic.Int64
+	// leases are the frames of each camera that clients may hold.
+	leases struct {
+		mu sync.Mutex
+		of map[string]int
+	}
 }
 
 // New makes a server; [Server.Run] starts it.

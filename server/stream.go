@@ -24,10 +24,15 @@ type stream struct {
 	pick func(now time.Time) (make func(context.Context) (outgoing, error))
 	// due, when set, is when pick may have something although nothing was published.
 	due func() (time.Time, bool)
+	// joined, when set, is told of the cameras that are in the stream now.
+	joined func(feeds map[string]Feed) error
 	// credits is what may still be sent; grants adds to it. A nil grants means a
 	// stream without credits.
 	credits int
 	grants  <-chan grant
+	// uncounted means that the client grants no credits, but acks: pick knows whether it
+	// can take more.
+	uncounted bool
 	// ahead, when not 0, is how many messages may wait for their answers; see
 	// outgoing.later.
 	ahead int
@@ -49,6 +54,7 @@ type outgoing struct {
 	write  func() error
 	frames int // in it
 	bytes  int // of pixels of each of them
+	shared int // bytes of the frame that it leases; 0 = it holds frames
 	// later, when set, waits for an answer and returns the message, with write. Others
 	// are made meanwhile; all are written in the order they were made.
 	later func(context.Context) (outgoing, error)
@@ -98,7 +104,7 @@ func (st *stream) run(ctx context.Context) error {
 		switch {
 		case busy:
 			st.rota.wake(now)
-		case st.grants == nil || st.credits > pending:
+		case st.grants == nil || st.credits > pending || st.uncounted && !closed:
 			if work := st.pick(now); work != nil {
 				making, busy = true, true
 				st.background.Go(func() {
@@ -154,6 +160,9 @@ func (st *stream) run(ctx context.Context) error {
 			slow.Stop()
 			for range writing.frames {
 				st.cfg.Hooks.FrameSent(st.method, writing.bytes)
+			}
+			if writing.shared > 0 {
+				st.cfg.Hooks.FrameShared(st.method, writing.shared)
 			}
 			writing = nil // its pixels are free now
 			st.credits--
@@ -249,8 +258,7 @@ func (st *stream) join(ctx context.Context, first bool) error {
 				feeds[c.ID] = f
 			}
 		}
-		st.rota.set(feeds)
-		return nil
+		return st.set(feeds)
 	}
 	exist, last := 0, ""
 	for id := range st.choice.ids {
@@ -276,8 +284,15 @@ func (st *stream) join(ctx context.Context, first bool) error {
 	if exist == 0 {
 		return removed(last)
 	}
+	return st.set(feeds)
+}
+
+func (st *stream) set(feeds map[string]Feed) error {
 	st.rota.set(feeds)
-	return nil
+	if st.joined == nil {
+		return nil
+	}
+	return st.joined(feeds)
 }
 
 // stoppedTimer returns a timer that has not fired and will not before it is reset.

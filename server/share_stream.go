@@ -1,0 +1,156 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/frameport/frameport/api/apierr"
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/server/mapping"
+)
+
+// shareStream is what ShareFrames sends: one camera's newest frame, where it lies. A
+// lease holds its frame, so nobody can write to its memory while it lasts.
+type shareStream struct {
+	stream
+	id   string
+	kind frameportv1.RegionKind // that the client wants; UNSPECIFIED = any
+	most int                    // leases at a time
+	send func(*frameportv1.ShareFramesResponse) error
+
+	feed     Feed   // that is asked for shared frames
+	unshare  func() // takes that back
+	released func() // the camera's bound of leases has room for others again
+
+	unplaced bool   // the newest frame lies where nobody else can map it
+	begun    bool   // there has been a lease
+	told     string // region that the client knows
+}
+
+// share asks for shared frames of the camera, which is another one after it was removed
+// and added again.
+func (st *shareStream) share(feeds map[string]Feed) error {
+	feed := feeds[st.id]
+	if feed.Snapshot().Spec.Decode.Mode == config.DecodeNone {
+		return decodeDisabled(st.id)
+	}
+	if st.feed != nil && st.feed.Ring() == feed.Ring() {
+		return nil
+	}
+	if st.feed == nil {
+		var err error
+		if st.released, err = st.holdLeases(st.id, st.most); err != nil {
+			return err
+		}
+	} else {
+		st.unshare()
+	}
+	st.feed, st.unshare = feed, feed.Share(st.most)
+	return nil
+}
+
+// close ends all leases and gives everything back.
+func (st *shareStream) close() {
+	st.leases.end()
+	if st.feed != nil {
+		st.unshare()
+		st.released()
+	}
+}
+
+// placed says whether the client can get at f, which is the newest frame.
+func (st *shareStream) placed(f *frame.Frame) bool {
+	_, ok := frame.PlaceOf(f)
+	st.unplaced = !ok
+	return ok
+}
+
+// pickLease takes the newest frame when the client holds fewer than it may.
+func (st *shareStream) pickLease(now time.Time) func(context.Context) (outgoing, error) {
+	if st.leases.lent() >= st.most {
+		st.rota.wake(now)
+		return nil // when one is given back, what is newest then goes
+	}
+	_, f, skipped := st.rota.next(now)
+	switch {
+	case f != nil:
+		return func(context.Context) (outgoing, error) { return st.lease(f, skipped) }
+	case st.unplaced:
+		st.unplaced = false
+		if err := st.feed.ShareErr(); err != nil {
+			return func(ctx context.Context) (outgoing, error) { return outgoing{}, st.unshared(ctx, err) }
+		}
+	}
+	return nil
+}
+
+// lease makes the message of a frame and takes it over.
+func (st *shareStream) lease(f *frame.Frame, skipped *frameportv1.Skipped) (outgoing, error) {
+	defer f.Release()
+	at, _ := frame.PlaceOf(f)
+	if kind := mapping.RegionKind(at.Region); st.kind != frameportv1.RegionKind_REGION_KIND_UNSPECIFIED && kind != st.kind {
+		return outgoing{}, sharingUnavailable(fmt.Sprintf("open.kind: the frames of camera %q lie in memory of kind %s; ask for that, or leave kind unset", st.id, kindName(kind)))
+	}
+	if err := f.Memory().(frame.Shared).Ready(f); err != nil {
+		return outgoing{}, unready(err)
+	}
+	if !st.begun { // what came before the first lease was not kept from anybody
+		st.begun, skipped = true, &frameportv1.Skipped{}
+	}
+	now := time.Now()
+	m := mapping.Lease(st.id, &f.Info, at, skipped)
+	id, end := st.leases.lend(f.Retain().Release, now)
+	m.LeaseId, m.ExpireTime, m.SentTime = id, timestamppb.New(end), timestamppb.New(now)
+	return outgoing{shared: int(m.GetByteSize()), write: func() error {
+		if st.told != at.Region.Name {
+			if err := st.send(&frameportv1.ShareFramesResponse{Response: &frameportv1.ShareFramesResponse_Region{Region: mapping.Region(at.Region)}}); err != nil {
+				return err
+			}
+			st.told = at.Region.Name
+		}
+		return st.send(&frameportv1.ShareFramesResponse{Response: &frameportv1.ShareFramesResponse_Lease{Lease: m}})
+	}}, nil
+}
+
+// kindName is how a request names a kind.
+func kindName(k frameportv1.RegionKind) string {
+	if k == frameportv1.RegionKind_REGION_KIND_CUDA_IPC {
+		return "CUDA_IPC"
+	}
+	return "SHARED_MEMORY"
+}
+
+// unready says why a frame could not be leased.
+func unready(err error) error {
+	switch {
+	case errors.Is(err, frame.ErrLost):
+		return apierr.New(codes.Aborted, apierr.SharedMemoryLost, err.Error()+"; open the stream again, which gives other memory")
+	case errors.Is(err, gpu.ErrDeviceLost): // the worker is about to end
+		return shuttingDown()
+	default:
+		return apierr.New(codes.Internal, apierr.RenderFailed, fmt.Sprintf("the frame could not be made ready: %v", err))
+	}
+}
+
+// unshared says why the camera's frames don't lie in memory that others can map.
+func (st *shareStream) unshared(ctx context.Context, err error) error {
+	const instead = "; take frames from WatchFrames"
+	switch {
+	case errors.Is(err, decoder.ErrExhausted):
+		return apierr.New(codes.ResourceExhausted, apierr.OutOfSharedMemory, err.Error()+"; end streams that are not needed, or ask for fewer max_leases", apierr.Meta(apierr.MetaCameraID, st.id))
+	case st.cfg.SharedMemory.Folder == nil:
+		return sharingUnavailable("this worker has no shared memory: " + st.cfg.SharedMemory.Reason + instead)
+	case !errors.Is(err, decoder.ErrUnsupported):
+		st.cfg.Logger.WarnContext(ctx, "frames are not shared", "camera", st.id, "error", err)
+	}
+	return sharingUnavailable(fmt.Sprintf("frames of camera %q can't be shared: %v", st.id, err) + instead)
+}
