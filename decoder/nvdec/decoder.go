@@ -42,7 +42,8 @@ func (o *Options) extraSurfaces() int {
 	return max(0, o.ExtraSurfaces)
 }
 
-// Decoder implements [decoder.Decoder], [decoder.Skipper] and [decoder.Resizer].
+// Decoder implements [decoder.Decoder], [decoder.Skipper], [decoder.Resizer] and
+// [decoder.Sharer].
 type Decoder struct {
 	device  *gpu.Device
 	options Options
@@ -64,12 +65,14 @@ type Decoder struct {
 	refusals  int        // by the driver, since it last made a picture
 	skip      bool
 	dropped   uint64
+	sharing   sharing
 }
 
 var (
 	_ decoder.Decoder = (*Decoder)(nil)
 	_ decoder.Skipper = (*Decoder)(nil)
 	_ decoder.Resizer = (*Decoder)(nil)
+	_ decoder.Sharer  = (*Decoder)(nil)
 )
 
 // New makes a decoder for cfg.Camera, which must be named: its memory is booked for

@@ -17,6 +17,11 @@ import (
 // deliver emits the n pictures whose turn has come. lost is why some of them could
 // not be fetched; the others are emitted nevertheless.
 func (d *Decoder) deliver(ctx context.Context, n int, emit func(*frame.Frame) error) (lost, err error) {
+	if n > 0 {
+		if err := d.shareRing(ctx); err != nil {
+			return nil, err
+		}
+	}
 	early, saved, err := d.rescue(ctx, n)
 	defer func() {
 		if early != nil {
@@ -73,8 +78,7 @@ func (d *Decoder) publish(slot *surface.Slot, token int64, u stream.Unit, emit f
 		Format:  media.PixelNV12,
 		Width:   s.width,
 		Height:  s.height,
-		// The stream's own height decides what an untagged stream means.
-		Color:    d.color(&s.format).Override(d.cfg.Output.Color).Resolve(s.format.bottom - s.format.top),
+		Color:    d.frameColor(),
 		KeyFrame: u.RandomAccess,
 		Corrupt:  u.Corrupt || d.timeline.Corrupt(token),
 	})
@@ -123,13 +127,20 @@ func (d *Decoder) fill(ctx context.Context, i int, slot *surface.Slot) error {
 		return err
 	}
 	d.noteDamage()
-	if d.session.setup.wide {
-		err = d.unitError(classify(d.round(p, slot)))
-	} else {
-		err = d.checkUnit("cuMemcpy2DAsync", d.native.copy(p, slot))
-	}
+	err = d.write(p, slot)
 	// The next map works on the same stream, behind what has been queued here.
 	return errors.Join(err, d.checkUnit("cuvidUnmapVideoFrame", d.native.unmap()))
+}
+
+// write queues a mapped picture into a slot.
+func (d *Decoder) write(p picture, slot *surface.Slot) error {
+	if err := slot.Begin(d.session.stream); err != nil {
+		return d.unitError(classify(err))
+	}
+	if d.session.setup.wide {
+		return d.unitError(classify(d.round(p, slot)))
+	}
+	return d.checkUnit("cuMemcpy2DAsync", d.native.copy(p, slot))
 }
 
 // round queues the conversion of a 16-bit picture.

@@ -40,7 +40,7 @@ func (d *Decoder) create(ctx context.Context, s *setup) error {
 	}
 	defer reservation.Close() // by then the ledger has what was promised
 	d.session = &session{setup: s}
-	if err = d.makeRing(ctx, s); err == nil {
+	if d.session.ring, err = d.newRing(ctx, d.ringConfig(s)); err == nil {
 		err = d.createDecoder(ctx, s)
 	}
 	if err != nil {
@@ -49,14 +49,14 @@ func (d *Decoder) create(ctx context.Context, s *setup) error {
 	return nil
 }
 
-func (d *Decoder) makeRing(ctx context.Context, s *setup) error {
+func (d *Decoder) newRing(ctx context.Context, c surface.Config) (*surface.Ring, error) {
 	release, err := d.gate(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer release()
-	d.session.ring, err = surface.New(d.device, d.ringConfig(s))
-	return classify(err)
+	ring, err := surface.New(d.device, c)
+	return ring, classify(err)
 }
 
 // createDecoder makes the stream and the decoder, and books what they take.

@@ -166,7 +166,9 @@ func (d *Decoder) renewRing(ctx context.Context, s *setup) error {
 	if err := old.Retire(); err != nil {
 		return err
 	}
-	return d.makeRing(ctx, s)
+	var err error
+	d.session.ring, err = d.newRing(ctx, d.ringConfig(s))
+	return err
 }
 
 func same(a, b *setup) bool {

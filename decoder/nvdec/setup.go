@@ -139,6 +139,13 @@ func (s *setup) estimate(ring surface.Config) int64 {
 	return coded*int64(s.surfaces)*9/8 + output + sessionBytes + ring.Bytes()
 }
 
+// frameColor is the colour of the frames that are made now.
+func (d *Decoder) frameColor() media.Color {
+	f := &d.session.setup.format
+	// The stream's own height decides what an untagged stream means.
+	return d.color(f).Override(d.cfg.Output.Color).Resolve(f.bottom - f.top)
+}
+
 // color is what the stream says about its colour. A JPEG picture says nothing and means
 // JFIF; VP8 and VP9 say it in the key frame.
 func (d *Decoder) color(f *format) media.Color {
