@@ -33,8 +33,13 @@ type shareStream struct {
 
 	unplaced bool   // the newest frame lies where nobody else can map it
 	begun    bool   // there has been a lease
+	lost     int    // frames in a row that nobody else can see any more
 	told     string // region that the client knows
 }
+
+// mostLost is how many frames in a row may lie in a region that was lost: more than any
+// decoder holds back, so the next one should have been there long before.
+const mostLost = 64
 
 // share asks for shared frames of the camera, which is another one after it was removed
 // and added again.
@@ -80,10 +85,10 @@ func (st *shareStream) pickLease(now time.Time) func(context.Context) (outgoing,
 		st.rota.wake(now)
 		return nil // when one is given back, what is newest then goes
 	}
-	_, f, skipped := st.rota.next(now)
+	rd, f, skipped := st.rota.next(now)
 	switch {
 	case f != nil:
-		return func(context.Context) (outgoing, error) { return st.lease(f, skipped) }
+		return func(context.Context) (outgoing, error) { return st.lease(rd, f, skipped) }
 	case st.unplaced:
 		st.unplaced = false
 		if err := st.feed.ShareErr(); err != nil {
@@ -94,15 +99,24 @@ func (st *shareStream) pickLease(now time.Time) func(context.Context) (outgoing,
 }
 
 // lease makes the message of a frame and takes it over.
-func (st *shareStream) lease(f *frame.Frame, skipped *frameportv1.Skipped) (outgoing, error) {
+func (st *shareStream) lease(rd *reader, f *frame.Frame, skipped *frameportv1.Skipped) (outgoing, error) {
 	defer f.Release()
 	at, _ := frame.PlaceOf(f)
 	if kind := mapping.RegionKind(at.Region); st.kind != frameportv1.RegionKind_REGION_KIND_UNSPECIFIED && kind != st.kind {
 		return outgoing{}, sharingUnavailable(fmt.Sprintf("open.kind: the frames of camera %q lie in memory of kind %s; ask for that, or leave kind unset", st.id, kindName(kind)))
 	}
-	if err := f.Memory().(frame.Shared).Ready(f); err != nil {
+	switch err := f.Memory().(frame.Shared).Ready(f); {
+	case errors.Is(err, frame.ErrLost):
+		if st.lost++; st.lost > mostLost {
+			return outgoing{}, regionLost(err)
+		}
+		skipped.SlowConsumer++
+		rd.owed = skipped
+		return outgoing{}, nil // the decoder makes another region
+	case err != nil:
 		return outgoing{}, unready(err)
 	}
+	st.lost = 0
 	if !st.begun { // what came before the first lease was not kept from anybody
 		st.begun, skipped = true, &frameportv1.Skipped{}
 	}
@@ -131,20 +145,22 @@ func kindName(k frameportv1.RegionKind) string {
 
 // unready says why a frame could not be leased.
 func unready(err error) error {
-	switch {
-	case errors.Is(err, frame.ErrLost):
-		return apierr.New(codes.Aborted, apierr.SharedMemoryLost, err.Error()+"; open the stream again, which gives other memory")
-	case errors.Is(err, gpu.ErrDeviceLost): // the worker is about to end
+	if errors.Is(err, gpu.ErrDeviceLost) { // the worker is about to end
 		return shuttingDown()
-	default:
-		return apierr.New(codes.Internal, apierr.RenderFailed, fmt.Sprintf("the frame could not be made ready: %v", err))
 	}
+	return apierr.New(codes.Internal, apierr.RenderFailed, fmt.Sprintf("the frame could not be made ready: %v", err))
+}
+
+func regionLost(err error) error {
+	return apierr.New(codes.Aborted, apierr.SharedMemoryLost, err.Error()+"; find out who does that to the worker's --shm-dir, and open the stream again")
 }
 
 // unshared says why the camera's frames don't lie in memory that others can map.
 func (st *shareStream) unshared(ctx context.Context, err error) error {
 	const instead = "; take frames from WatchFrames"
 	switch {
+	case errors.Is(err, frame.ErrLost): // again and again: the decoder pauses before it makes another one
+		return regionLost(err)
 	case errors.Is(err, decoder.ErrExhausted):
 		return apierr.New(codes.ResourceExhausted, apierr.OutOfSharedMemory, err.Error()+"; end streams that are not needed, or ask for fewer max_leases", apierr.Meta(apierr.MetaCameraID, st.id))
 	case st.cfg.SharedMemory.Folder == nil:

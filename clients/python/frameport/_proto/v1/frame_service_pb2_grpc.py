@@ -120,11 +120,11 @@ class FrameServiceServicer(object):
         when a full batch would be larger than the client or the worker allows;
         TOO_MANY_STREAMS, also at the start, when full batches of all open streams would
         add up to more than the worker allows; OUT_OF_SHARED_MEMORY when there is no room
-        for those of this one. FAILED_PRECONDITION: DELIVERY_UNAVAILABLE, the worker has no
-        shared memory, or not for this client. ABORTED: SHARED_MEMORY_LOST, somebody has
-        shortened or removed the file; begin again. INTERNAL: RENDER_FAILED when as many frames
-        in a row as the stream has cameras could not be made into tensors.
-        UNIMPLEMENTED: DELIVERY_UNIMPLEMENTED, CUDA_IPC for now.
+        for those of this one, OUT_OF_DEVICE_MEMORY when there is none on the GPU.
+        FAILED_PRECONDITION: DELIVERY_UNAVAILABLE, the worker has no shared memory, or no GPU,
+        or not for this client. ABORTED: SHARED_MEMORY_LOST, somebody has shortened or removed
+        the file; begin again. INTERNAL: RENDER_FAILED when as many frames in a row as the
+        stream has cameras could not be made into tensors.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,8 +144,8 @@ class FrameServiceServicer(object):
         SHARING_UNAVAILABLE, the worker shares no memory, or not with this client, or not of
         this kind; DECODE_DISABLED, the camera's decode mode is NONE. RESOURCE_EXHAUSTED:
         OUT_OF_SHARED_MEMORY; TOO_MANY_LEASES when all clients of the camera together could
-        hold more than 64. ABORTED: SHARED_MEMORY_LOST, somebody has shortened or removed the
-        file; begin again.
+        hold more than 64. ABORTED: SHARED_MEMORY_LOST, somebody keeps shortening or removing
+        the region's file. When that happens once, the stream goes on in another region.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
