@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,8 @@ type site struct {
 	noJPEG    error           // why
 	// leftOver counts pictures that the CPU encoded although there is an encoder.
 	leftOver atomic.Int64
+	// regions is held while memory for batches is taken.
+	regions sync.Mutex
 
 	engines []closer // in the order of their construction
 }

@@ -70,15 +70,19 @@ func grantOfBatches(r *frameportv1.StreamBatchesRequest) grant {
 // room gets a stream the memory for its batches, and tells the client where it is when
 // it is shared.
 func (s *frameService) room(call grpc.BidiStreamingServer[frameportv1.StreamBatchesRequest, frameportv1.StreamBatchesResponse], st *batchStream) (release func(), err error) {
-	bytes := st.size * st.tensor.Bytes()
-	if !st.share {
+	shared, bytes, slots := (*sharedBatches)(nil), st.size*st.tensor.Bytes(), max(1, st.credits)
+	switch st.where {
+	case frameportv1.Delivery_DELIVERY_SHARED_MEMORY:
+		shared, err = s.shareBatches(slots, bytes)
+	case frameportv1.Delivery_DELIVERY_CUDA_IPC:
+		shared, err = s.deviceBatches(call.Context(), st.choice, slots, bytes)
+	default:
 		return s.holdBatches(int64(bytes))
 	}
-	shared, err := s.shareBatches(max(1, st.credits), bytes)
 	if err != nil {
 		return nil, err
 	}
-	region := &frameportv1.StreamBatchesResponse{Response: &frameportv1.StreamBatchesResponse_Region{Region: shared.describe()}}
+	region := &frameportv1.StreamBatchesResponse{Response: &frameportv1.StreamBatchesResponse_Region{Region: shared.region}}
 	if err := s.send(call.Context(), st.method, func() error { return call.Send(region) }); err != nil {
 		shared.end(s.Server)
 		return nil, err
@@ -92,17 +96,18 @@ func (s *frameService) newBatchStream(ctx context.Context, start *frameportv1.St
 	if err != nil {
 		return nil, err
 	}
-	switch start.GetDelivery() {
+	switch st.where = start.GetDelivery(); st.where {
 	case frameportv1.Delivery_DELIVERY_UNSPECIFIED, frameportv1.Delivery_DELIVERY_INLINE:
+		st.where = frameportv1.Delivery_DELIVERY_INLINE
 	case frameportv1.Delivery_DELIVERY_SHARED_MEMORY:
-		if err := s.cfg.SharedMemory.offered(ctx); err != nil {
-			return nil, err
-		}
-		st.share = true
+		err = s.cfg.SharedMemory.offered(ctx)
 	case frameportv1.Delivery_DELIVERY_CUDA_IPC:
-		return nil, apierr.New(codes.Unimplemented, apierr.DeliveryUnimplemented, "start.delivery: batches in GPU memory come with a later version; use INLINE or SHARED_MEMORY")
+		err = s.deviceOffered(ctx)
 	default:
-		return nil, invalid(apierr.InvalidDelivery, "start.delivery", "is %d, which this version doesn't know; use INLINE", start.GetDelivery())
+		err = invalid(apierr.InvalidDelivery, "start.delivery", "is %d, which this version doesn't know; use INLINE", start.GetDelivery())
+	}
+	if err != nil {
+		return nil, err
 	}
 	return st, st.fits(start.GetMaxMessageBytes())
 }
@@ -146,7 +151,7 @@ func (st *batchStream) fits(maxMessageBytes int32) error {
 		return err
 	}
 	size := st.size * (st.tensor.Bytes() + entryBytes)
-	if st.share {
+	if st.where != frameportv1.Delivery_DELIVERY_INLINE {
 		size = st.size * entryBytes
 	}
 	if size <= limit {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -15,12 +14,9 @@ import (
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/internal/shm"
 )
-
-// slotAlign is what a slot's offset is a multiple of: a page, which is what devices and
-// vector units want at most.
-const slotAlign = 4096
 
 // SharedMemory is what clients on the same machine map.
 type SharedMemory struct {
@@ -75,20 +71,10 @@ func local(ctx context.Context) bool {
 	return p.Addr.Network() == "unix"
 }
 
-// sharedBatches is the memory that a stream's batches lie in.
-type sharedBatches struct {
-	*slotLeases
-	region *shm.Region
-	slots  int
-	stride int
-	using  sync.WaitGroup // batches that are being made
-}
-
-// shareBatches makes the memory of a stream: a slot for each batch that can be on its
-// way or in the client's hands.
+// shareBatches makes a file for a stream's batches.
 func (s *Server) shareBatches(slots, batchBytes int) (*sharedBatches, error) {
 	m := s.cfg.SharedMemory
-	stride := (batchBytes + slotAlign - 1) / slotAlign * slotAlign
+	stride := strideOf(batchBytes)
 	size, limit := int64(slots)*int64(stride), m.Folder.Limit()/2
 	const smaller = "grant fewer credits at the start, ask for a smaller max_batch_size, UINT8 or FLOAT16, or a smaller tensor"
 	if size > limit {
@@ -105,33 +91,27 @@ func (s *Server) shareBatches(slots, batchBytes int) (*sharedBatches, error) {
 		s.cfg.Logger.Warn("no shared memory for a stream", "bytes", size, "error", err)
 		return nil, unavailable(fmt.Sprintf("start.delivery: shared memory could not be made: %v; use INLINE", err))
 	}
-	return &sharedBatches{slotLeases: newSlotLeases(slots, m.Lease), region: region, slots: slots, stride: stride}, nil
+	return &sharedBatches{slotLeases: newSlotLeases(slots, m.Lease), memory: fileBatches{region}, stride: stride, region: &frameportv1.SharedRegion{
+		Name: region.Name(), Kind: frameportv1.RegionKind_REGION_KIND_SHARED_MEMORY, Key: region.Path(),
+		ByteSize: uint64(size), SlotCount: int32(slots), SlotStride: uint64(stride),
+	}}, nil
 }
 
-// describe is what the client is told first.
-func (b *sharedBatches) describe() *frameportv1.SharedRegion {
-	return &frameportv1.SharedRegion{
-		Name: b.region.Name(), Kind: frameportv1.RegionKind_REGION_KIND_SHARED_MEMORY, Key: b.region.Path(),
-		ByteSize: uint64(b.slots * b.stride), SlotCount: int32(b.slots), SlotStride: uint64(b.stride),
-	}
+// fileBatches is memory of delivery SHARED_MEMORY.
+type fileBatches struct{ region *shm.Region }
+
+func (b fileBatches) fill(ctx context.Context, st *batchStream, offset int, frames []*frame.Frame) []error {
+	n := len(frames) * st.tensor.Bytes()
+	return st.tensors(ctx, frames, b.region.Bytes()[offset:][:n:n])
 }
 
-// sound says whether the client can see what was written.
-func (b *sharedBatches) sound() error {
+func (b fileBatches) sound() error {
 	if err := b.region.Err(); err != nil {
 		return apierr.New(codes.Aborted, apierr.SharedMemoryLost, err.Error()+"; begin the stream again, which makes another one")
 	}
 	return nil
 }
 
-// end removes the file at once and gives the memory back when nothing writes to it any
-// more.
-func (b *sharedBatches) end(s *Server) {
-	err := b.region.Remove()
-	s.background.Go(func() {
-		b.using.Wait()
-		if err := errors.Join(err, b.region.Close()); err != nil {
-			s.cfg.Logger.Error("shared memory of a stream was not removed", "region", b.region.Name(), "error", err)
-		}
-	})
-}
+func (b fileBatches) hide() error { return b.region.Remove() }
+
+func (b fileBatches) close() error { return b.region.Close() }

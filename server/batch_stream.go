@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -20,11 +17,6 @@ import (
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/server/mapping"
 )
-
-// minMakers is how many tensors of a batch are made at a time, or as many as there are
-// processors. More would only wait for their turn, and with them the pictures that
-// others want meanwhile.
-const minMakers = 8
 
 // lookCost is what a batch waits per camera before it looks again at all of them for
 // what was published since: with a thousand cameras some publish all the time, and the
@@ -43,9 +35,9 @@ type batchStream struct {
 	// relay, when set, is asked for what the client gets instead of a batch; put returns
 	// the batch's message, as place does.
 	relay  func(ctx context.Context, b *frameportv1.Batch, put func(now time.Time) any) (outgoing, error)
-	pool   *tensorPool    // of batches in messages
-	share  bool           // the client wants the tensors in shared memory
-	shared *sharedBatches // which is here then
+	pool   *tensorPool          // of batches in messages
+	where  frameportv1.Delivery // that the client asked for
+	shared *sharedBatches       // memory of batches that are not in messages; else nil
 
 	waiting bool      // there is an entry
 	since   time.Time // when it came
@@ -120,43 +112,38 @@ func (st *batchStream) dueBatch() (time.Time, bool) {
 func (st *batchStream) batch(ctx context.Context, rows []row, cameras int, to place) (outgoing, error) {
 	sent := false
 	defer func() { to.done(sent) }()
-	each := st.tensor.Bytes()
-	data, errs := to.room(each*len(rows)), make([]error, len(rows))
-	var making sync.WaitGroup
-	var next atomic.Int64
-	for range min(len(rows), max(minMakers, runtime.GOMAXPROCS(0))) {
-		making.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(rows); i = int(next.Add(1)) - 1 {
-				errs[i] = st.cfg.Tensors.Tensor(ctx, rows[i].frame, st.tensor, data[i*each:][:each:each])
-				rows[i].frame.Release()
-			}
-		})
-	}
-	making.Wait()
-	entries := make([]*frameportv1.BatchEntry, 0, len(rows))
-	for i, r := range rows {
-		var entry *frameportv1.BatchEntry
-		if errs[i] == nil {
-			// The frame's handle has been given back; what it says about itself is a copy.
-			entry, errs[i] = mapping.BatchEntry(r.reader.id, &r.info, st.tensor, r.skipped)
-		}
-		if errs[i] != nil {
+	var failed error
+	entries, left, frames := make([]*frameportv1.BatchEntry, 0, len(rows)), rows[:0:0], make([]*frame.Frame, 0, len(rows))
+	for _, r := range rows {
+		entry, err := mapping.BatchEntry(r.reader.id, &r.info, st.tensor, r.skipped)
+		if err != nil {
+			r.frame.Release()
 			r.reader.leaveOut(r.skipped)
+			failed = orElse(failed, err)
 			continue
 		}
-		if n := len(entries); n < i { // one before it was left out
-			copy(data[n*each:][:each], data[i*each:][:each])
-		}
-		entries = append(entries, entry)
+		entries, left, frames = append(entries, entry), append(left, r), append(frames, r.frame)
 	}
+	// The frames' handles are given back now; what they say about themselves is copied.
+	errs, n := to.fill(ctx, frames), 0
+	for i, err := range errs {
+		if err != nil {
+			left[i].reader.leaveOut(left[i].skipped)
+			failed = orElse(failed, err)
+			continue
+		}
+		entries[n] = entries[i]
+		n++
+	}
+	entries = entries[:n]
 	if ctx.Err() != nil {
 		return outgoing{}, ctx.Err()
 	}
 	if err := to.sound(); err != nil {
 		return outgoing{}, err
 	}
-	if err := firstError(errs); err != nil {
-		if err := st.without(ctx, err, len(rows)-len(entries), len(entries), cameras); err != nil || len(entries) == 0 {
+	if failed != nil {
+		if err := st.without(ctx, failed, len(rows)-len(entries), len(entries), cameras); err != nil || len(entries) == 0 {
 			return outgoing{}, err
 		}
 	}
@@ -165,7 +152,8 @@ func (st *batchStream) batch(ctx context.Context, rows []row, cameras int, to pl
 	st.number++
 	b.BatchNumber = st.number
 	sent = true
-	put := func(now time.Time) any { return to.put(b, data[:len(entries)*each], now) }
+	each := st.tensor.Bytes()
+	put := func(now time.Time) any { return to.put(b, len(entries)*each, now) }
 	if st.relay != nil {
 		return outgoing{later: func(ctx context.Context) (outgoing, error) { return st.relay(ctx, b, put) }}, nil
 	}
@@ -199,11 +187,10 @@ func (st *batchStream) without(ctx context.Context, err error, leftOut, left, ca
 	}
 }
 
-func firstError(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+// orElse is err, or another one when that is nil.
+func orElse(err, other error) error {
+	if err != nil {
+		return err
 	}
-	return nil
+	return other
 }

@@ -264,7 +264,7 @@ func TestBadBatches(t *testing.T) {
 		"size":        {&frameportv1.StreamBatchesStart{MaxBatchSize: 257}, codes.InvalidArgument, apierr.InvalidBatch, "start.max_batch_size", "1 to 256"},
 		"wait":        {&frameportv1.StreamBatchesStart{MaxWait: durationpb.New(time.Minute)}, codes.InvalidArgument, apierr.InvalidBatch, "start.max_wait", "10s"},
 		"delivery":    {&frameportv1.StreamBatchesStart{Delivery: 9}, codes.InvalidArgument, apierr.InvalidDelivery, "start.delivery", "INLINE"},
-		"shared":      {&frameportv1.StreamBatchesStart{Delivery: frameportv1.Delivery_DELIVERY_CUDA_IPC}, codes.Unimplemented, apierr.DeliveryUnimplemented, "", "INLINE"},
+		"no GPU":      {&frameportv1.StreamBatchesStart{Delivery: frameportv1.Delivery_DELIVERY_CUDA_IPC}, codes.FailedPrecondition, apierr.DeliveryUnavailable, "", "INLINE"},
 		"credits":     {&frameportv1.StreamBatchesStart{Credits: proto.Int32(65)}, codes.InvalidArgument, apierr.InvalidCredits, "start.credits", "0 to 64"},
 		"camera":      {&frameportv1.StreamBatchesStart{CameraIds: []string{"nobody"}}, codes.NotFound, apierr.CameraNotFound, "", "nobody"},
 		"too large": {

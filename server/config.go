@@ -27,6 +27,9 @@ type Config struct {
 	Tensors convert.Tensorer
 	// SharedMemory is for batches that are not sent in messages.
 	SharedMemory SharedMemory
+	// DeviceBatches is for those in memory of a GPU, offered to the same clients and lent
+	// for the same time; nil = there is none.
+	DeviceBatches DeviceBatches
 	// Worker makes a snapshot of the worker for WorkerService. The server fills in
 	// limits that are its own, camera counts and the snapshot's time. It is called
 	// from many goroutines and returns a new message each time.

@@ -17,7 +17,8 @@ const (
 	CameraRemoved Reason = "CAMERA_REMOVED"
 	// TooManyCameras (RESOURCE_EXHAUSTED): the worker's limit is reached.
 	TooManyCameras Reason = "TOO_MANY_CAMERAS"
-	// OutOfDeviceMemory (RESOURCE_EXHAUSTED): the camera does not fit the GPU's budget.
+	// OutOfDeviceMemory (RESOURCE_EXHAUSTED): the camera, or the stream of batches, does not
+	// fit the GPU or its budget.
 	OutOfDeviceMemory Reason = "OUT_OF_DEVICE_MEMORY"
 	// BackendUnavailable (FAILED_PRECONDITION): this worker doesn't have the backend
 	// or device that the spec asks for.

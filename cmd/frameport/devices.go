@@ -41,8 +41,8 @@ func share(l nvml.Load) *float64 {
 	return &v
 }
 
-// ledger sums the account of a GPU's memory: what is there without cameras, and what
-// they added.
+// ledger sums the account of a GPU's memory: what is there without cameras, what they
+// added, and what clients' batches take.
 func ledger(d backend.DeviceStatus) *frameportv1.DeviceLedger {
 	of := func(p gpu.Purpose) int64 { return d.Ledger.ByPurpose[p].Bytes }
 	l := &frameportv1.DeviceLedger{
@@ -51,10 +51,11 @@ func ledger(d backend.DeviceStatus) *frameportv1.DeviceLedger {
 		JpegBytes:    of(gpu.PurposeJPEG),
 		DecoderBytes: of(gpu.PurposeDecoder),
 		RingBytes:    of(gpu.PurposeRing),
+		BatchBytes:   of(gpu.PurposeBatch),
 		OtherBytes:   of(gpu.PurposeOther),
-		FixedBytes:   d.Ledger.Owner("").Bytes,
 	}
-	l.CameraBytes = d.Ledger.Total.Bytes - l.FixedBytes
+	l.FixedBytes = d.Ledger.Owner("").Bytes - l.BatchBytes
+	l.CameraBytes = d.Ledger.Total.Bytes - l.FixedBytes - l.BatchBytes
 	if d.Cameras > 0 {
 		l.MarginalBytesPerCamera = l.CameraBytes / int64(d.Cameras)
 	}

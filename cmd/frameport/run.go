@@ -236,7 +236,7 @@ func (l *servers) close() error {
 
 func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared server.SharedMemory, m *telemetry.Metrics, id instance, log *slog.Logger) error {
 	g, err := server.New(server.Config{
-		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, Worker: id.worker, Logger: log,
+		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, DeviceBatches: newDeviceBatches(id.backend, r), Worker: id.worker, Logger: log,
 		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer},
 	})
 	if err != nil {

@@ -198,7 +198,10 @@ const (
 	// In a shared-memory file on the worker's host. For clients on unix sockets and
 	// loopback, unless the worker allows others.
 	Delivery_DELIVERY_SHARED_MEMORY Delivery = 2
-	// In GPU memory that another process on the same GPU can open.
+	// In GPU memory that another process on the same GPU can open: of the GPU that most of
+	// the cameras are on when the stream begins. Tensors of the others' frames are copied
+	// there. The tensor is complete when its message is sent. For the same clients as
+	// SHARED_MEMORY; close the handle before the stream is ended.
 	Delivery_DELIVERY_CUDA_IPC Delivery = 3
 )
 

@@ -122,11 +122,14 @@ type DeviceLedger struct {
 	MarginalBytesPerCamera int64 `protobuf:"varint,9,opt,name=marginal_bytes_per_camera,json=marginalBytesPerCamera,proto3" json:"marginal_bytes_per_camera,omitempty"`
 	// What the driver says that this process holds. 0 = the driver does not say.
 	DriverReportedBytes int64 `protobuf:"varint,10,opt,name=driver_reported_bytes,json=driverReportedBytes,proto3" json:"driver_reported_bytes,omitempty"`
-	// driver_reported_bytes minus fixed_bytes minus camera_bytes: what the ledger does
-	// not explain. May be negative. 0 when the driver does not say.
+	// driver_reported_bytes minus fixed_bytes minus camera_bytes minus batch_bytes: what
+	// the ledger does not explain. May be negative. 0 when the driver does not say.
 	UnaccountedBytes int64 `protobuf:"varint,11,opt,name=unaccounted_bytes,json=unaccountedBytes,proto3" json:"unaccounted_bytes,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Memory of batches that clients read by CUDA_IPC. It counts neither in fixed_bytes nor
+	// in camera_bytes.
+	BatchBytes    int64 `protobuf:"varint,12,opt,name=batch_bytes,json=batchBytes,proto3" json:"batch_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeviceLedger) Reset() {
@@ -232,6 +235,13 @@ func (x *DeviceLedger) GetDriverReportedBytes() int64 {
 func (x *DeviceLedger) GetUnaccountedBytes() int64 {
 	if x != nil {
 		return x.UnaccountedBytes
+	}
+	return 0
+}
+
+func (x *DeviceLedger) GetBatchBytes() int64 {
+	if x != nil {
+		return x.BatchBytes
 	}
 	return 0
 }
@@ -784,7 +794,7 @@ const file_frameport_v1_worker_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.frameport.v1.BackendKindR\x04kind\x127\n" +
 	"\trequested\x18\x02 \x01(\x0e2\x19.frameport.v1.BackendKindR\trequested\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
-	"\x05notes\x18\x04 \x03(\tR\x05notes\"\xba\x03\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"\xdb\x03\n" +
 	"\fDeviceLedger\x12#\n" +
 	"\rcontext_bytes\x18\x01 \x01(\x03R\fcontextBytes\x12!\n" +
 	"\fmodule_bytes\x18\x02 \x01(\x03R\vmoduleBytes\x12\x1d\n" +
@@ -801,7 +811,9 @@ const file_frameport_v1_worker_proto_rawDesc = "" +
 	"\x19marginal_bytes_per_camera\x18\t \x01(\x03R\x16marginalBytesPerCamera\x122\n" +
 	"\x15driver_reported_bytes\x18\n" +
 	" \x01(\x03R\x13driverReportedBytes\x12+\n" +
-	"\x11unaccounted_bytes\x18\v \x01(\x03R\x10unaccountedBytes\"\xa4\x05\n" +
+	"\x11unaccounted_bytes\x18\v \x01(\x03R\x10unaccountedBytes\x12\x1f\n" +
+	"\vbatch_bytes\x18\f \x01(\x03R\n" +
+	"batchBytes\"\xa4\x05\n" +
 	"\x06Device\x12\x12\n" +
 	"\x04uuid\x18\x01 \x01(\tR\x04uuid\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x12\n" +

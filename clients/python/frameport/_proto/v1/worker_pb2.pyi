@@ -75,7 +75,8 @@ class Device(_message.Message):
     def __init__(self, uuid: _Optional[str] = ..., index: _Optional[int] = ..., name: _Optional[str] = ..., driver_version: _Optional[str] = ..., nvdec_engines: _Optional[int] = ..., utilization: _Optional[float] = ..., decoder_utilization: _Optional[float] = ..., memory_total_bytes: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., ledger: _Optional[_Union[DeviceLedger, _Mapping]] = ..., cameras: _Optional[int] = ..., memory_reserve_bytes: _Optional[int] = ..., memory_promised_bytes: _Optional[int] = ..., jpeg_encoder: _Optional[str] = ...) -> None: ...
 
 class DeviceLedger(_message.Message):
-    __slots__ = ["camera_bytes", "context_bytes", "decoder_bytes", "driver_reported_bytes", "fixed_bytes", "jpeg_bytes", "marginal_bytes_per_camera", "module_bytes", "other_bytes", "ring_bytes", "unaccounted_bytes"]
+    __slots__ = ["batch_bytes", "camera_bytes", "context_bytes", "decoder_bytes", "driver_reported_bytes", "fixed_bytes", "jpeg_bytes", "marginal_bytes_per_camera", "module_bytes", "other_bytes", "ring_bytes", "unaccounted_bytes"]
+    BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
     CAMERA_BYTES_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
     DECODER_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -87,6 +88,7 @@ class DeviceLedger(_message.Message):
     OTHER_BYTES_FIELD_NUMBER: _ClassVar[int]
     RING_BYTES_FIELD_NUMBER: _ClassVar[int]
     UNACCOUNTED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    batch_bytes: int
     camera_bytes: int
     context_bytes: int
     decoder_bytes: int
@@ -98,7 +100,7 @@ class DeviceLedger(_message.Message):
     other_bytes: int
     ring_bytes: int
     unaccounted_bytes: int
-    def __init__(self, context_bytes: _Optional[int] = ..., module_bytes: _Optional[int] = ..., jpeg_bytes: _Optional[int] = ..., decoder_bytes: _Optional[int] = ..., ring_bytes: _Optional[int] = ..., other_bytes: _Optional[int] = ..., fixed_bytes: _Optional[int] = ..., camera_bytes: _Optional[int] = ..., marginal_bytes_per_camera: _Optional[int] = ..., driver_reported_bytes: _Optional[int] = ..., unaccounted_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, context_bytes: _Optional[int] = ..., module_bytes: _Optional[int] = ..., jpeg_bytes: _Optional[int] = ..., decoder_bytes: _Optional[int] = ..., ring_bytes: _Optional[int] = ..., other_bytes: _Optional[int] = ..., fixed_bytes: _Optional[int] = ..., camera_bytes: _Optional[int] = ..., marginal_bytes_per_camera: _Optional[int] = ..., driver_reported_bytes: _Optional[int] = ..., unaccounted_bytes: _Optional[int] = ..., batch_bytes: _Optional[int] = ...) -> None: ...
 
 class Worker(_message.Message):
     __slots__ = ["backend", "cameras", "devices", "frame_host_bytes", "instance_id", "limits", "live_frames", "snapshot_time", "start_time", "uptime", "version"]
