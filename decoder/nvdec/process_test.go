@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 		return
 	}
-	if err := map[string]func() error{"sticky": playSticky, "crowd": playCrowd}[role](); err != nil {
+	if err := map[string]func() error{"sticky": playSticky, "crowd": playCrowd, "reader": playReader}[role](); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
