@@ -58,7 +58,7 @@ func (c *cuda) home(frames iter.Seq[*frame.Frame]) *site {
 	return best
 }
 
-func (s *site) newRegion(ctx context.Context, slots int, stride int64, elsewhere convert.Tensorer) (r *BatchRegion, err error) {
+func (s *site) newRegion(ctx context.Context, slots int, stride int64, elsewhere convert.Tensorer) (*BatchRegion, error) {
 	// With a place at the gate: the driver may stop everything for it.
 	leave, err := s.device.Gate().Acquire(ctx, batchOwner)
 	if err != nil {
@@ -71,18 +71,13 @@ func (s *site) newRegion(ctx context.Context, slots int, stride int64, elsewhere
 	if err != nil {
 		return nil, err
 	}
-	r = &BatchRegion{site: s, memory: memory, elsewhere: elsewhere, size: int64(slots) * stride}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.free())
-		}
-	}()
+	r := &BatchRegion{site: s, memory: memory, elsewhere: elsewhere, size: int64(slots) * stride}
 	if err := s.clear(memory); err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.free())
 	}
 	handle, err := memory.IPCHandle()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.free())
 	}
 	info := s.device.Info()
 	r.region = &frame.Region{
