@@ -52,16 +52,11 @@ type able interface {
 	decoder.Decoder
 	decoder.Skipper
 	decoder.Resizer
-}
-
-// hostAble is what decoders on the CPU can do besides.
-type hostAble interface {
-	able
 	decoder.Sharer
 }
 
 // newHostDecoder returns no nil pointer in the interface.
-func newHostDecoder(cfg decoder.Config) (hostAble, error) {
+func newHostDecoder(cfg decoder.Config) (able, error) {
 	d, err := avcodec.New(cfg)
 	if err != nil {
 		return nil, err

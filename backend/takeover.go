@@ -55,7 +55,7 @@ func (t *takeover) decoder(r camera.DecoderRequest, why error) (*deputy, error) 
 		return nil, fmt.Errorf("%w; on the GPU: %s", err, oneLine(why))
 	}
 	r.Chosen(onCPU(oneLine(why)))
-	return &deputy{hostAble: d, release: sync.OnceFunc(t.release)}, nil
+	return &deputy{able: d, release: sync.OnceFunc(t.release)}, nil
 }
 
 func (t *takeover) release() {
@@ -66,14 +66,14 @@ func (t *takeover) release() {
 
 // deputy is a decoder on the CPU that counts against the takeover's limit.
 type deputy struct {
-	hostAble
+	able
 	release func()
 }
 
 // Close implements [decoder.Decoder].
 func (d *deputy) Close() error {
 	defer d.release()
-	return d.hostAble.Close()
+	return d.able.Close()
 }
 
 // deputised is a decoder on the GPU that a deputy follows when a unit shows that the
@@ -119,25 +119,8 @@ func (d *deputised) SetOutput(o decoder.Output) {
 	d.able.SetOutput(o)
 }
 
-var errCannotShare = fmt.Errorf("%w: this decoder's frames can't be shared", decoder.ErrUnsupported)
-
 // Share implements [decoder.Sharer].
 func (d *deputised) Share(frames int) {
 	d.sharing = frames
-	if s, ok := d.able.(decoder.Sharer); ok {
-		s.Share(frames)
-	}
-}
-
-// ShareErr implements [decoder.Sharer].
-func (d *deputised) ShareErr() error {
-	s, ok := d.able.(decoder.Sharer)
-	switch {
-	case ok:
-		return s.ShareErr()
-	case d.sharing == 0:
-		return nil
-	default:
-		return errCannotShare
-	}
+	d.able.Share(frames)
 }

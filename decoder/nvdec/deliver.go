@@ -73,11 +73,11 @@ func (d *Decoder) rescue(ctx context.Context, n int) (*surface.Slot, int, error)
 func (d *Decoder) publish(slot *surface.Slot, token int64, u stream.Unit, emit func(*frame.Frame) error) error {
 	s := d.session.setup
 	f := slot.Publish(frame.Info{
-		Times:   u.Times,
-		Decoded: time.Now(),
-		Format:  media.PixelNV12,
-		Width:   s.width,
-		Height:  s.height,
+		Times:    u.Times,
+		Decoded:  time.Now(),
+		Format:   media.PixelNV12,
+		Width:    s.width,
+		Height:   s.height,
 		Color:    d.frameColor(),
 		KeyFrame: u.RandomAccess,
 		Corrupt:  u.Corrupt || d.timeline.Corrupt(token),

@@ -32,12 +32,15 @@ type answer struct {
 
 // other is another process, which sees no more of regions than what they say.
 type other struct {
+	mu  sync.Mutex // one question at a time
 	in  *gob.Encoder
 	out *gob.Decoder
 }
 
-func (o other) ask(t testing.TB, q question) (a answer) {
+func (o *other) ask(t testing.TB, q question) (a answer) {
 	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if err := errors.Join(o.in.Encode(q), o.out.Decode(&a)); err != nil {
 		t.Fatalf("the other process: %v", err)
 	}
@@ -45,7 +48,7 @@ func (o other) ask(t testing.TB, q question) (a answer) {
 }
 
 // read returns bytes of a region.
-func (o other) read(t testing.TB, r *frame.Region, offset, n int64) []byte {
+func (o *other) read(t testing.TB, r *frame.Region, offset, n int64) []byte {
 	t.Helper()
 	a := o.ask(t, question{Region: *r, Offset: offset, Bytes: n})
 	if a.Refused != "" {
@@ -58,14 +61,14 @@ func (o other) read(t testing.TB, r *frame.Region, offset, n int64) []byte {
 }
 
 // slot returns the picture in a slot as tight I420, and its generation.
-func (o other) slot(t testing.TB, p frame.Place) (pixels []byte, generation uint64) {
+func (o *other) slot(t testing.TB, p frame.Place) (pixels []byte, generation uint64) {
 	t.Helper()
 	return decompose(p.Region, o.read(t, p.Region, int64(p.Slot)*p.Region.Stride, p.Region.Stride))
 }
 
 // newOther starts a process. It ends with the test, which fails when the process has left
 // anything behind.
-func newOther(t testing.TB) other {
+func newOther(t testing.TB) *other {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), roleVariable+"=reader", gputest.PathVariable+"="+gputest.LibraryPath(t))
@@ -87,11 +90,13 @@ func newOther(t testing.TB) other {
 			t.Errorf("the other process: %v\n%s", err, trouble.String())
 		}
 	})
-	return other{gob.NewEncoder(in), gob.NewDecoder(out)}
+	return &other{in: gob.NewEncoder(in), out: gob.NewDecoder(out)}
 }
 
 // lazyOther starts the process when it is needed first.
-func lazyOther(t testing.TB) func() other { return sync.OnceValue(func() other { return newOther(t) }) }
+func lazyOther(t testing.TB) func() *other {
+	return sync.OnceValue(func() *other { return newOther(t) })
+}
 
 // playReader is the other process.
 func playReader() (err error) {
