@@ -62,6 +62,8 @@ func (f *fakeCameras) Feed(id string) (server.Feed, error) {
 func (c *fakeCamera) ID() string                { return c.snapshot.ID }
 func (c *fakeCamera) Ring() *frame.Ring         { return c.ring }
 func (c *fakeCamera) Snapshot() camera.Snapshot { return c.snapshot }
+func (c *fakeCamera) Share(int) (end func())    { return func() {} }
+func (c *fakeCamera) ShareErr() error           { return nil }
 
 func (c *fakeCamera) publish() {
 	f := c.pool.Get(media.PixelI420, 64, 48)
