@@ -9,12 +9,13 @@
 :class:`Client` blocks; :mod:`frameport.aio` has the same for asyncio.
 """
 
-from ._stream import BatchStream, FrameStream, Stream
+from ._stream import BatchStream, FrameStream, ShareStream, Stream
 from ._version import __version__ as __version__
 from .batches import Batch, BatchEntry
 from .camera import Camera, CameraEvent, Fault
 from .client import Client
 from .clock import Clock
+from .cuda import CudaArray
 from .errors import (
     CallTimeout,
     CameraExists,
@@ -32,6 +33,7 @@ from .errors import (
     NoFrameYet,
     NotImplementedByWorker,
     NotPossible,
+    SharedMemoryLost,
     ShuttingDown,
     SlowConsumer,
     WaitExpired,
@@ -39,6 +41,7 @@ from .errors import (
 )
 from .frame import Frame, Skipped, Transform
 from .settings import CameraSettings
+from .shared import SharedFrame
 from .worker import Device, Worker
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "ClientClosed",
     "Clock",
     "ConnectionFailed",
+    "CudaArray",
     "DecodeDisabled",
     "Device",
     "Fault",
@@ -70,6 +74,9 @@ __all__ = [
     "NoFrameYet",
     "NotImplementedByWorker",
     "NotPossible",
+    "ShareStream",
+    "SharedFrame",
+    "SharedMemoryLost",
     "ShuttingDown",
     "Skipped",
     "SlowConsumer",

@@ -93,7 +93,7 @@ def stream_batches(
     delivery: str = "inline",
 ) -> frame_service_pb2.StreamBatchesRequest:
     """Makes the first message of a stream of batches: it grants the first credit."""
-    place = _enums.value(tensor_pb2.Delivery, delivery, "delivery", "INVALID_DELIVERY", besides=("cuda_ipc",))
+    place = _enums.value(tensor_pb2.Delivery, delivery, "delivery", "INVALID_DELIVERY")
     if max_batch_size is None:
         max_batch_size = 0
         if place == tensor_pb2.DELIVERY_INLINE:
@@ -120,8 +120,31 @@ def one_batch() -> frame_service_pb2.StreamBatchesRequest:
 
 
 def give_back(lease: int) -> frame_service_pb2.StreamBatchesRequest:
-    """Makes the message that gives back a batch in shared memory."""
+    """Makes the message that gives back a batch in shared or GPU memory."""
     return frame_service_pb2.StreamBatchesRequest(ack=share_pb2.LeaseAck(lease_id=lease))
+
+
+def share_frames(
+    camera: str,
+    max_leases: int,
+    max_fps: float,
+    lease_duration: Optional[float],
+    kind: Optional[str],
+) -> frame_service_pb2.ShareFramesRequest:
+    """Makes the first message of shared frames."""
+    if max_leases == 0:  # the contract's word for its default, and here a mistake
+        raise _enums.wrong("max_leases", "is 0; give 1 to 16", "INVALID_SHARE")
+    start = share_pb2.ShareOpen(camera_id=camera, max_leases=max_leases, max_fps=max_fps)
+    if kind is not None:
+        start.kind = _enums.value(share_pb2.RegionKind, kind, "kind", "INVALID_SHARE")
+    if lease_duration is not None:
+        _times.set_duration(start.lease_duration, lease_duration)
+    return frame_service_pb2.ShareFramesRequest(open=start)
+
+
+def release(lease: int) -> frame_service_pb2.ShareFramesRequest:
+    """Makes the message that gives back a shared frame."""
+    return frame_service_pb2.ShareFramesRequest(ack=share_pb2.LeaseAck(lease_id=lease))
 
 
 def names(cameras: Cameras) -> List[str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from typing import Any, Callable, Generic, Iterable, Iterator, Optional, TypeVar, cast
+from typing import Any, Callable, Generic, Iterable, Iterator, NoReturn, Optional, TypeVar, cast
 
 import grpc
 
 from . import _requests, _shared, frame
+from ._leases import Leases
 from ._proto.v1 import frame_service_pb2
 from .batches import Batch
-from .errors import ClientClosed, NotPossible, translate
+from .errors import ClientClosed, NotPossible, WorkerFault, translate
 from .frame import Frame, Picture
+from .shared import SharedFrame
 
 Item = TypeVar("Item", covariant=True)
 Self = TypeVar("Self", bound="Stream[Any]")
@@ -55,6 +58,10 @@ class Stream(Generic[Item]):
         self._asked = False
         if not isinstance(message, Exception):
             return self._result(message)
+        self._fail(message)
+
+    def _fail(self, message: Exception) -> NoReturn:
+        """Ends the loop for what ended the call."""
         cancelled = self._closed or _cancelled(message)
         self.close()
         if cancelled or isinstance(message, StopIteration):  # cancelled by close, here or of the client
@@ -65,17 +72,20 @@ class Stream(Generic[Item]):
 
     def _ask(self) -> None:
         if self._call is None:
-            try:
-                self._call = self._start()
-            except ValueError:  # gRPC's way to say that the channel is closed
-                self.close()
-                raise ClientClosed("the client is closed: make a new one") from None
-            if self._closed:  # meanwhile, by another thread
-                self._call.cancel()
             # It knows nothing of the stream, so that one that is left can go.
-            read = (self._call, self._reads, self._messages)
-            threading.Thread(target=_read, args=read, name="frameport-stream", daemon=True).start()
+            self._begin(_read, self._reads, self._messages)
         self._reads.put(True)
+
+    def _begin(self, read: Callable[..., None], *arguments: Any) -> None:
+        """Makes the call, and reads it on a thread."""
+        try:
+            self._call = self._start()
+        except ValueError:  # gRPC's way to say that the channel is closed
+            self.close()
+            raise ClientClosed("the client is closed: make a new one") from None
+        if self._closed:  # meanwhile, by another thread
+            self._call.cancel()
+        threading.Thread(target=read, args=(self._call, *arguments), name="frameport-stream", daemon=True).start()
 
     def close(self) -> None:
         """Ends the stream. A thread that waits for the next item sees the end of the loop."""
@@ -101,6 +111,16 @@ def _read(call: Any, reads: queue.SimpleQueue[bool], messages: queue.SimpleQueue
     try:
         while reads.get():
             messages.put(next(call))
+        messages.put(StopIteration())
+    except Exception as error:
+        messages.put(error)
+
+
+def _read_on(call: Any, messages: queue.SimpleQueue[Any]) -> None:
+    """Reads all messages of the call. An error is the last thing that the reader gets."""
+    try:
+        for message in call:
+            messages.put(message)
         messages.put(StopIteration())
     except Exception as error:
         messages.put(error)
@@ -178,3 +198,56 @@ class BatchStream(CreditStream[Batch], Iterator[Batch]):
                 self.close()
                 raise
         return batch
+
+
+class ShareStream(Stream[SharedFrame], Iterator[SharedFrame]):
+    """Shared frames of a camera, the newest at every step; see :meth:`frameport.Client.share`."""
+
+    def __init__(
+        self,
+        share: Callable[[Iterator[Any]], Any],
+        start: frame_service_pb2.ShareFramesRequest,
+        address: str,
+    ) -> None:
+        # gRPC takes requests from the queue on a thread of its own; None ends them.
+        requests: queue.SimpleQueue[Optional[Any]] = queue.SimpleQueue()
+        requests.put(start)
+        super().__init__(start=lambda: share(iter(requests.get, None)), result=lambda m: m, address=address)
+        self._requests = requests
+        self._leases = Leases(start.open.max_leases, requests.put)
+        self._ended: Optional[Exception] = None
+
+    def __next__(self) -> SharedFrame:
+        if self._closed:
+            raise StopIteration
+        if self._call is None:
+            self._begin(_read_on, self._messages)
+        self._leases.make_room()
+        try:
+            while True:
+                if self._ended is None:
+                    self._take(self._messages.get())
+                with contextlib.suppress(queue.Empty):  # what came meanwhile is newer
+                    while self._ended is None:
+                        self._take(self._messages.get_nowait())
+                newest = self._leases.newest()
+                if newest is not None:
+                    return newest
+                if self._ended is not None:
+                    self._fail(self._ended)
+        except (NotPossible, WorkerFault):  # no memory: nobody will read on
+            self.close()
+            raise
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, Exception):
+            self._ended = message
+        else:
+            self._leases.take(message)
+
+    def close(self) -> None:
+        """Ends the stream and all its leases. A thread that waits for the next frame sees
+        the end of the loop."""
+        super().close()
+        self._requests.put(None)
+        self._leases.forget()

@@ -7,29 +7,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Callable, Generic, Iterable, List, Optional, TypeVar, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Union, overload
 
 import grpc
 import grpc.aio
 
-from . import _channel, _requests, _shared, batches, camera, frame, worker
+from . import _channel, _requests, batches, camera, frame, worker
+from ._aiostream import BatchStream, FrameStream, ShareStream, Stream
 from ._proto.v1 import (
     camera_service_pb2,
     camera_service_pb2_grpc,
-    frame_service_pb2,
     frame_service_pb2_grpc,
     worker_service_pb2,
     worker_service_pb2_grpc,
 )
 from ._requests import Cameras, Crop, Labels, Position
-from .batches import Batch
 from .camera import Camera, CameraEvent
 from .clock import Clock, estimate
-from .errors import ClientClosed, NotPossible, translate
-from .frame import Frame, Picture
+from .errors import ClientClosed, translate
+from .frame import Frame
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -42,139 +39,7 @@ if TYPE_CHECKING:
     from .client import Array, ArrayFormat
     from .settings import CameraSettings
 
-__all__ = ["BatchStream", "Client", "FrameStream", "Stream"]
-
-Item = TypeVar("Item", covariant=True)
-Self = TypeVar("Self", bound="Stream[Any]")
-
-
-class Stream(Generic[Item]):
-    """What a watch returns: an asynchronous iterator that can be closed.
-
-    One task reads a stream. ``asyncio.wait_for(stream.__anext__(), seconds)`` bounds how
-    long the next item is waited for; when it expires, the stream goes on and the item
-    comes with the next step.
-    """
-
-    def __init__(self, start: Callable[[], Any], result: Callable[[Any], Item], address: str) -> None:
-        self._start = start
-        self._result = result
-        self._address = address
-        self._call: Any = None
-        self._closed = False
-        self._pending: Optional[asyncio.Future[Any]] = None
-
-    def __aiter__(self: Self) -> Self:
-        return self
-
-    async def __anext__(self) -> Item:
-        if self._closed:
-            raise StopAsyncIteration
-        if self._pending is None:
-            self._pending = asyncio.ensure_future(self._next())
-        # Cancelling a read of gRPC's ends the call. Shielded, only the waiting ends.
-        message = await asyncio.shield(self._pending)
-        self._pending = None
-        if message is grpc.aio.EOF:
-            self._end()
-            raise StopAsyncIteration
-        return self._result(message)
-
-    async def _next(self) -> Any:
-        try:
-            if self._call is None:
-                self._call = self._start()
-            await self._ask()
-            return await self._call.read()
-        except asyncio.CancelledError:
-            return grpc.aio.EOF  # closed
-        except grpc.RpcError as error:
-            self._end()
-            if error.code() is grpc.StatusCode.CANCELLED:
-                return grpc.aio.EOF
-            raise translate(error, self._address) from None
-        except grpc.aio.UsageError:
-            self._end()
-            raise ClientClosed("the client is closed: make a new one") from None
-
-    async def _ask(self) -> None:
-        """Asks for the next item, where items come only when asked for."""
-
-    def _end(self) -> None:
-        self._closed = True
-        if self._call is not None:
-            self._call.cancel()
-
-    async def close(self) -> None:
-        """Ends the stream. A task that waits for the next item sees the end of the loop."""
-        self._end()
-        if self._pending is not None:
-            await asyncio.wait([self._pending])
-
-    async def __aenter__(self: Self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop is closed, and the call with it
-            self._end()
-
-
-class CreditStream(Stream[Item]):
-    """A stream on which an item comes only when it is asked for."""
-
-    def __init__(
-        self,
-        call: Callable[[], Any],
-        start: Any,
-        credit: Callable[[], Iterable[Any]],
-        result: Callable[[Any], Item],
-        address: str,
-    ) -> None:
-        super().__init__(call, result, address)
-        self._request = start
-        self._credit = credit
-
-    async def _ask(self) -> None:
-        if self._request is not None:  # the start holds the first credit
-            await self._call.write(self._request)
-            self._request = None
-            return
-        for request in self._credit():
-            await self._call.write(request)
-
-
-class FrameStream(CreditStream[Frame[Picture]]):
-    """Frames of cameras, always the newest; see :class:`frameport.FrameStream`."""
-
-    def __init__(
-        self, watch: Callable[[], Any], start: frame_service_pb2.WatchFramesRequest, address: str
-    ) -> None:
-        super().__init__(watch, start, lambda: [_requests.one_frame()], lambda r: frame.from_message(r.frame), address)
-
-
-class BatchStream(CreditStream[Batch]):
-    """Batches of cameras' newest frames; see :class:`frameport.BatchStream`."""
-
-    def __init__(
-        self, stream: Callable[[], Any], start: frame_service_pb2.StreamBatchesRequest, address: str
-    ) -> None:
-        reader = _shared.Reader()
-        # What take returns for a region is None, and does not leave __anext__.
-        take = cast("Callable[[Any], Batch]", reader.take)
-        super().__init__(stream, start, reader.requests, take, address)
-
-    async def __anext__(self) -> Batch:
-        batch: Optional[Batch] = None
-        while batch is None:
-            try:
-                batch = await super().__anext__()
-            except NotPossible:  # no memory: nobody will read on
-                self._end()
-                raise
-        return batch
+__all__ = ["BatchStream", "Client", "FrameStream", "ShareStream", "Stream"]
 
 
 class Client:
@@ -335,6 +200,19 @@ class Client:
         spec = batches.spec(width, height, dtype, layout, fit, channel_order, scale, mean, std, pad_value)
         start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes, delivery)
         return BatchStream(self._frames.StreamBatches, start, self.address)
+
+    def share(
+        self,
+        camera: str,
+        *,
+        max_leases: int = 1,
+        max_fps: float = 0,
+        lease_duration: Optional[float] = None,
+        kind: Optional[str] = None,
+    ) -> ShareStream:
+        """Follows a camera's frames without a copy; see :meth:`frameport.Client.share`."""
+        start = _requests.share_frames(camera, max_leases, max_fps, lease_duration, kind)
+        return ShareStream(self._frames.ShareFrames, start, self.address)
 
     async def cameras(self, labels: Labels = None) -> List[Camera]:
         """Returns all cameras, or those whose labels fit, by name."""

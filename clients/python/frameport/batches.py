@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Tuple, Union
 
@@ -14,7 +13,9 @@ from ._proto.v1 import media_pb2, output_pb2, tensor_pb2
 from .frame import Skipped, Transform, skipped, transform
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import DTypeLike
+
+    from ._regions import Memory
 
 PerChannel = Union[float, Sequence[float], None]
 """One value for all three channels, or three in the order of the channels."""
@@ -107,17 +108,18 @@ class Batch:
     """Rises by one per batch of the stream, from 1."""
     entries: Tuple[BatchEntry, ...]
     """The frames, at most one per camera: ``tensor[i]`` belongs to ``entries[i]``."""
-    tensor: NDArray[Any]
+    tensor: Any
     """Shape (N, 3, height, width) for "nchw", (N, height, width, 3) for "nhwc"; N is
-    the number of entries. A contiguous view of the received message, or of shared
-    memory, made without a copy and read-only: ``tensor.copy()`` can be written to."""
+    the number of entries. A contiguous ``numpy.ndarray``: a view of the received message,
+    or of shared memory, made without a copy and read-only; ``tensor.copy()`` can be
+    written to. With delivery "cuda_ipc" a :class:`frameport.CudaArray`."""
     layout: str
     """"nchw" or "nhwc"."""
     sent_time_ns: int
     """When the worker sent the batch, by the worker's clock, in nanoseconds since 1970."""
     expire_time_ns: Optional[int] = None
     """Until when the tensor is what it is, by the worker's clock, which is this machine's:
-    with delivery "shared_memory" the next batch may take its place then, or as soon as the
+    with delivery "shared_memory" or "cuda_ipc" the next batch may take its place then, or as soon as the
     next one is asked for. None = for ever."""
 
     def __len__(self) -> int:
@@ -177,15 +179,15 @@ def default_size(tensor: tensor_pb2.TensorSpec, max_message_bytes: int) -> int:
     return max(1, min(_DEFAULT_SIZE, limit // max(each, 1)))
 
 
-def from_message(m: tensor_pb2.Batch, memory: Optional[mmap.mmap] = None) -> Batch:
+def from_message(m: tensor_pb2.Batch, memory: Optional[Memory] = None) -> Batch:
     """Makes a batch of the message; memory is the stream's, when it is shared."""
     sent = m.sent_time.ToNanoseconds()
-    tensor: NDArray[Any]
+    tensor: Any
     if memory is None:
         # m.data once: every access makes a copy.
         tensor = np.ndarray(tuple(m.shape), _DTYPES[m.dtype], m.data)
     else:
-        tensor = np.ndarray(tuple(m.shape), _DTYPES[m.dtype], memory, m.shared.offset)
+        tensor = memory.array(m.shared.offset, tuple(m.shape), _DTYPES[m.dtype])
     return Batch(
         number=m.batch_number,
         entries=tuple(_entry(e, sent) for e in m.entries),

@@ -11,7 +11,7 @@ from . import _channel, _requests, batches, camera, frame, worker
 from ._proto.v1 import camera_service_pb2, camera_service_pb2_grpc, frame_service_pb2_grpc, worker_service_pb2
 from ._proto.v1 import worker_service_pb2_grpc
 from ._requests import Cameras, Crop, Labels, Position
-from ._stream import BatchStream, FrameStream, Stream
+from ._stream import BatchStream, FrameStream, ShareStream, Stream
 from .camera import Camera, CameraEvent
 from .clock import Clock, estimate
 from .errors import ClientClosed, translate
@@ -276,19 +276,61 @@ class Client:
             delivery: "inline", or "shared_memory" when this program runs on the worker's
                 machine as the worker's user: tensors then lie where the worker wrote them.
                 They are valid until the next step of the loop, and until
-                ``batch.expire_time_ns``, 2 s after the batch was sent.
+                ``batch.expire_time_ns``, 2 s after the batch was sent. "cuda_ipc" is the
+                same in GPU memory, with :class:`frameport.CudaArray` as tensor; the next
+                step waits for what this process has queued on the GPU.
 
         Raises, here or at the first step or a later one:
             FrameTooLarge: A full batch does not fit into a message: 64 MiB, or less when
                 the client was made with a smaller ``max_message_bytes``; in shared memory,
                 half of the worker's limit.
             NotPossible: There is no shared memory between this program and the worker.
+            SharedMemoryLost: Somebody has shortened or removed it. Begin again.
             LimitReached: The worker has no room for more of it.
             CameraNotFound, CameraRemoved, ConnectionFailed, InvalidRequest: As :meth:`watch`.
         """
         spec = batches.spec(width, height, dtype, layout, fit, channel_order, scale, mean, std, pad_value)
         start = _requests.stream_batches(cameras, labels, spec, max_batch_size, max_wait, self.max_message_bytes, delivery)
         return BatchStream(self._frames.StreamBatches, start, self.address)
+
+    def share(
+        self,
+        camera: str,
+        *,
+        max_leases: int = 1,
+        max_fps: float = 0,
+        lease_duration: Optional[float] = None,
+        kind: Optional[str] = None,
+    ) -> ShareStream:
+        """Follows a camera's frames where the decoder wrote them, without a copy: every step
+        of the loop gets the newest :class:`frameport.SharedFrame`.
+
+        This program must run on the worker's machine as the worker's user, and see its
+        shared memory, or the same GPU. A frame is this program's until the next step of the
+        loop; with ``max_leases`` above 1, until as many newer ones were taken. It can be
+        given back earlier. While all are held the worker goes on decoding, and what it
+        leaves out is in ``frame.skipped``.
+
+        Args:
+            camera: Its name.
+            max_leases: Most frames that this stream holds, 1 to 16. With more than 1 the
+                worker leases ahead: a loop that gives frames back early gets frames as old as
+                its last step took.
+            max_fps: Most frames per second; 0 = no limit.
+            lease_duration: Seconds after which the worker takes a frame back by itself, 0.01
+                to 60. Default: the worker's, 2 s unless it was changed.
+            kind: "shared_memory" or "cuda_ipc", when no other one will do. Default: whatever
+                the camera's frames lie in.
+
+        Raises, here or at the first step or a later one:
+            NotPossible: There is no such memory between this program and the worker.
+            SharedMemoryLost: Somebody has shortened or removed it. Begin again.
+            LimitReached: The worker has no room for more, or too many frames of the camera
+                are shared.
+            CameraNotFound, CameraRemoved, ConnectionFailed, InvalidRequest: As :meth:`watch`.
+        """
+        start = _requests.share_frames(camera, max_leases, max_fps, lease_duration, kind)
+        return ShareStream(self._frames.ShareFrames, start, self.address)
 
     # Cameras
 

@@ -131,7 +131,12 @@ class SlowConsumer(LimitReached):
 
 
 class NotPossible(FrameportError):
-    """The worker, as it is set up, can't do that: a backend that it does not have."""
+    """The worker, as it is set up, can't do that, or not for this program: a backend that it
+    does not have, memory that the two don't share."""
+
+
+class SharedMemoryLost(FrameportError):
+    """Somebody shortened or removed the worker's shared memory. Begin the stream again."""
 
 
 class NotImplementedByWorker(FrameportError):
@@ -152,6 +157,7 @@ _BY_REASON: Mapping[str, Type[FrameportError]] = {
     "FRAME_TOO_LARGE": FrameTooLarge,
     "SLOW_CONSUMER": SlowConsumer,
     "SHUTTING_DOWN": ShuttingDown,
+    "SHARED_MEMORY_LOST": SharedMemoryLost,
 }
 
 _BY_CODE: Mapping[grpc.StatusCode, Type[FrameportError]] = {
