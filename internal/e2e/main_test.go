@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "reader:", readShared(of))
 		os.Exit(1)
 	}
+	if of := os.Getenv(deviceReaderOf); of != "" {
+		fmt.Fprintln(os.Stderr, "reader:", readDevice(of))
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "frameport-e2e-")
 	if err == nil {
 		program, err = build(dir)

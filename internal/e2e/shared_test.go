@@ -29,13 +29,19 @@ type reader struct {
 	cmd   *exec.Cmd
 	hold  io.Closer
 	lines *bufio.Scanner
-	file  string // of the region
+	file  string // of the region, or its GPU
 }
 
 func (w *worker) reader(ids ...string) *reader {
 	w.t.Helper()
+	return w.readerAs(readerOf, nil, ids...)
+}
+
+// readerAs starts a reader of the kind that the variable names.
+func (w *worker) readerAs(variable string, env []string, ids ...string) *reader {
+	w.t.Helper()
 	r := &reader{t: w.t, cmd: exec.Command(os.Args[0])}
-	r.cmd.Env = append(os.Environ(), readerOf+"="+w.grpc+","+strings.Join(ids, ","))
+	r.cmd.Env = append(append(os.Environ(), env...), variable+"="+w.grpc+","+strings.Join(ids, ","))
 	r.cmd.Stderr = os.Stderr
 	in, err := r.cmd.StdinPipe()
 	if err != nil {
