@@ -7,7 +7,8 @@ import (
 )
 
 // ErrLost: other processes can't see what lies in a region any more, for example
-// because somebody has shortened its file. Its frames are whole all the same.
+// because somebody has removed its file. When it was shortened, the pixels are gone for
+// this process too; what is decoded from such pictures is marked as corrupt.
 var ErrLost = errors.New("region lost")
 
 // Region is memory of frames that other processes can map: slots of one shape. It does

@@ -112,7 +112,10 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	if err := d.guard.Check(au.Data); err != nil {
 		return err
 	}
-	d.sharing.begin()
+	if _, references := d.sharing.harmed(); references {
+		d.timeline.Lost()
+	}
+	d.sharing.check()
 	defer d.sharing.settle()
 	pic, err := d.pictures.get()
 	if err != nil {
@@ -204,6 +207,9 @@ func (d *Decoder) emitAll(pic *picture, got bool, emit func(*frame.Frame) error)
 func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture, error) {
 	d.decoded = true
 	p := d.native.info()
+	if _, references := d.sharing.harmed(); references {
+		d.timeline.Lost()
+	}
 	u := d.timeline.Take(p.token)
 	if d.cfg.Select != nil && !d.cfg.Select(u.Times.PTS) {
 		unrefPicture(pic.av)
@@ -249,6 +255,9 @@ func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture
 		return pic, err
 	}
 	info.Decoded = time.Now()
+	if gone, _ := d.sharing.harmed(); gone {
+		info.Corrupt = true
+	}
 	f.Info = info
 	return pic, emit(f)
 }

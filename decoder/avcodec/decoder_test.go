@@ -19,6 +19,7 @@ func TestDecoder(t *testing.T) {
 		// See Note: [Damage] in bridge.c.
 		Silent: []media.Codec{media.CodecH265, media.CodecVP8, media.CodecVP9},
 		// A reference of theirs is a slot, and something older is in it.
-		Blind: []media.Codec{media.CodecVP8, media.CodecVP9},
+		Blind:   []media.Codec{media.CodecVP8, media.CodecVP9},
+		Sharing: decodertest.HostSharing(),
 	})
 }

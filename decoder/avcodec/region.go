@@ -74,6 +74,7 @@ type region struct {
 	mu     sync.Mutex
 	ended  bool // no slot is taken any more
 	closed bool
+	harmed bool // somebody has shortened the file, and shortened has told so
 }
 
 // newRegion makes a region of so many slots.
@@ -145,6 +146,17 @@ func (r *region) lost() error {
 		return fmt.Errorf("%w: %w", frame.ErrLost, err)
 	}
 	return nil
+}
+
+// shortened says, once, that the pictures in the region are gone.
+func (r *region) shortened() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.harmed || r.memory.Whole() {
+		return false
+	}
+	r.harmed = true
+	return true
 }
 
 // end says that no slot will be taken any more, and is settle besides.

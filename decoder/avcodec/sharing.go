@@ -125,8 +125,25 @@ func (s *sharing) ownPictures(known int) int {
 	}
 }
 
-// begin is called before each unit.
-func (s *sharing) begin() {
+// harmed says, once, that pictures in a region are gone because somebody has shortened
+// its file. When references was set, so are some that libavcodec refers to.
+func (s *sharing) harmed() (gone, references bool) {
+	look := func(r *region) {
+		if r.shortened() {
+			gone, references = true, references || r.shape.direct
+		}
+	}
+	if s.current != nil {
+		look(s.current)
+	}
+	for _, r := range s.old {
+		look(r)
+	}
+	return gone, references
+}
+
+// check is ensure, after a look at the region that there is.
+func (s *sharing) check() {
 	if s.current != nil {
 		if err := s.current.lost(); err != nil {
 			s.replaced(err)
@@ -266,7 +283,7 @@ func (s *sharing) converted(info frame.Info) bool {
 	}
 	s.shape = shape{width: info.Width, height: info.Height, color: info.Color}
 	s.known = true
-	s.ensure()
+	s.check()
 	if s.current == nil || s.current.shape != s.shape {
 		s.counted(false, nil)
 		return false

@@ -28,6 +28,8 @@ type Subject struct {
 	// ResizesLate: a new output takes effect with the next random-access unit, not
 	// with the next picture. See [decoder.Resizer].
 	ResizesLate bool
+	// Sharing is how to look at what the decoder shares; nil: it does not share.
+	Sharing *Sharing
 }
 
 // with returns those of the clips that the decoder does not refuse.
@@ -74,6 +76,14 @@ func Run(t *testing.T, s Subject) {
 		{"MaxSize", testMaxSize},
 		{"SetOutput", testSetOutput},
 		{"ConcurrentRelease", testConcurrentRelease},
+		{"Shared", testShared},
+		{"SharedOutput", testSharedOutput},
+		{"SharedSizeChange", testSharedSizeChange},
+		{"SharedHeld", testSharedHeld},
+		{"SharedEnd", testSharedEnd},
+		{"SharedLost", testSharedLost},
+		{"SharedOutlivesDecoder", testSharedOutlivesDecoder},
+		{"SharedConcurrently", testSharedConcurrently},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })

@@ -40,13 +40,22 @@ func (r *Region) Err() error {
 	switch err := retry(func() error { return unix.Fstat(int(r.file.Fd()), &st) }); {
 	case err != nil:
 		return fmt.Errorf("%w: %s: %w", ErrLost, r.path, err)
-	case r.guard.broken() || st.Size < int64(len(r.bytes)):
+	case r.shortened(st.Size):
 		return fmt.Errorf("%w: somebody has shortened %s", ErrLost, r.path)
 	case st.Nlink == 0 && !r.isRemoved():
 		return fmt.Errorf("%w: somebody has removed %s", ErrLost, r.path)
 	}
 	return nil
 }
+
+// Whole says whether what was written is still there for this process: it is not when
+// somebody has shortened the file. It may not be called after Close.
+func (r *Region) Whole() bool {
+	var st unix.Stat_t
+	return retry(func() error { return unix.Fstat(int(r.file.Fd()), &st) }) == nil && !r.shortened(st.Size)
+}
+
+func (r *Region) shortened(size int64) bool { return r.guard.broken() || size < int64(len(r.bytes)) }
 
 func (r *Region) isRemoved() bool {
 	r.mu.Lock()

@@ -62,6 +62,15 @@ func (t *Timeline) Damaged(token int64) {
 	t.tainted = true
 }
 
+// Lost marks all units until now, and all that depend on them: the decoder's pictures
+// are gone.
+func (t *Timeline) Lost() {
+	for i := range t.units {
+		t.units[i].Corrupt = true
+	}
+	t.tainted = true
+}
+
 // Corrupt says whether damage is known of the unit with that token by now.
 func (t *Timeline) Corrupt(token int64) bool { return t.units[t.known(token)%window].Corrupt }
 
