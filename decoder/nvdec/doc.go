@@ -38,6 +38,14 @@
 // anew with the next random-access unit. No room is [decoder.ErrExhausted] and harms
 // nobody else; a broken context is gpu.ErrDeviceLost, and the device's health says so.
 //
+// # Sharing
+//
+// While other processes want frames, the ring is one that they can map, with more slots:
+// it is exchanged before a picture is delivered, and what comes from then on lies in it.
+// The larger ring passes admission; without room, or where the driver does not share, the
+// decoder goes on with the ring it has and says why. See Note: [Sharing] in package
+// surface.
+//
 // # Goroutines
 //
 // A Decoder belongs to one goroutine and starts none. Calls into the driver that

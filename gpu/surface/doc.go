@@ -14,6 +14,9 @@
 // only when its own work on the pixels is done: the slot may be overwritten from
 // then on.
 //
+// Other processes read a shared ring's slots as well: then [Slot.Begin] comes before the
+// writes. See Note: [Sharing].
+//
 // # Goroutines
 //
 // A ring waits for a place at the device's gate to be freed, and the last release of
