@@ -30,6 +30,8 @@ type Worker struct {
 	MaxCameras   int
 	GPU          GPU
 	SharedMemory SharedMemory
+	// InferenceServers run models on the cameras' frames; their names differ.
+	InferenceServers []InferenceServer
 }
 
 type workerDocument struct {
@@ -44,6 +46,8 @@ type workerDocument struct {
 	MaxCameras     int          `yaml:"max_cameras"`
 	GPU            GPU          `yaml:"gpu"`
 	SharedMemory   SharedMemory `yaml:"shared_memory"`
+
+	InferenceServers []InferenceServer `yaml:"inference_servers"`
 }
 
 func (d workerDocument) worker() Worker { return Worker(d) }
@@ -110,6 +114,7 @@ func (w Worker) Validate() error {
 	}
 	w.GPU.validate(p)
 	w.SharedMemory.validate(p)
+	validateInferenceServers(p, w.InferenceServers)
 	return p.ErrorOrNil()
 }
 

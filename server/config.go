@@ -13,6 +13,7 @@ import (
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
+	"github.com/frameport/frameport/inference"
 )
 
 // Config says what to serve and how. Listeners, Cameras, Renderer and Worker are
@@ -30,6 +31,9 @@ type Config struct {
 	// DeviceBatches is for those in memory of a GPU, offered to the same clients and lent
 	// for the same time; nil = there is none.
 	DeviceBatches DeviceBatches
+	// InferenceServers run models for StreamInferences; their names differ. They are
+	// closed by whoever made them, after Run.
+	InferenceServers []*inference.Server
 	// Worker makes a snapshot of the worker for WorkerService. The server fills in
 	// limits that are its own, camera counts and the snapshot's time. It is called
 	// from many goroutines and returns a new message each time.

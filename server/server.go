@@ -66,6 +66,7 @@ func New(cfg Config) (*Server, error) {
 	s.grpc = grpc.NewServer(options...)
 	frameportv1.RegisterCameraServiceServer(s.grpc, &cameraService{Server: s})
 	frameportv1.RegisterFrameServiceServer(s.grpc, &frameService{Server: s})
+	frameportv1.RegisterInferenceServiceServer(s.grpc, &inferenceService{Server: s})
 	frameportv1.RegisterWorkerServiceServer(s.grpc, &workerService{Server: s})
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)

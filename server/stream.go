@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/frameport/frameport/camera"
@@ -36,6 +37,8 @@ type stream struct {
 	// ahead, when not 0, is how many messages may wait for their answers; see
 	// outgoing.later.
 	ahead int
+	// asking counts those that wait for an answer.
+	asking sync.WaitGroup
 	// leases are those of a stream whose messages lie in shared memory; else nil.
 	leases *leases
 }
@@ -140,7 +143,9 @@ func (st *stream) run(ctx context.Context) error {
 			case m.message.later != nil:
 				answer := make(chan made, 1)
 				away = append(away, answer)
+				st.asking.Add(1)
 				st.background.Go(func() {
+					defer st.asking.Done()
 					message, err := st.guarded(ctx, m.message.later)
 					answer <- made{message, err}
 				})

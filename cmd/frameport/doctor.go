@@ -13,6 +13,7 @@ import (
 
 type doctorCmd struct {
 	gpuFlags
+	inferenceFlags
 	ShmDir  string `name:"shm-dir" env:"FRAMEPORT_SHM_DIR" help:"The folder for shared memory to try. Default: one in /dev/shm." placeholder:"DIR"`
 	Backend string `enum:"auto,cuda,cpu" default:"auto" help:"The backend to look at: auto, cuda or cpu."`
 }
@@ -25,7 +26,7 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	var settings config.GPU
-	c.apply(&settings)
+	c.gpuFlags.apply(&settings)
 	if err := settings.Validate(); err != nil {
 		return err
 	}
@@ -51,6 +52,9 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 		t.row("decodes", codec.String())
 	}
 	t.row("shared memory", sharedText(c.ShmDir))
+	for _, s := range c.InferenceServer {
+		t.row("inference server", inferenceText(ctx, s))
+	}
 	t.row("open files", openFiles())
 	if err := t.flush(); err != nil {
 		return err

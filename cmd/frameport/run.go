@@ -17,6 +17,7 @@ import (
 	"github.com/frameport/frameport/config/statefile"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/inference"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/rtsp"
 	"github.com/frameport/frameport/server"
@@ -59,6 +60,11 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	}
 
 	account := &frame.Account{}
+	models, closeModels, err := openInference(s.InferenceServers)
+	if err != nil {
+		return err
+	}
+	defer closing("inference servers", closeModels)
 	shared := openShared(s.SharedMemory, cfg.log)
 	if shared.Folder != nil { // its regions are gone with the last frame
 		defer closing("shared memory", shared.Folder.Close)
@@ -112,7 +118,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		return err
 	}
 	id := newInstance(started, b, s, account)
-	if err := servers.build(server.Manager(manager), renderer, shared, metrics, id, cfg.log); err != nil {
+	if err := servers.build(server.Manager(manager), renderer, shared, models, metrics, id, cfg.log); err != nil {
 		return errors.Join(err, servers.close())
 	}
 	if cfg.ready != nil {
@@ -234,9 +240,10 @@ func (l *servers) close() error {
 	return err
 }
 
-func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared server.SharedMemory, m *telemetry.Metrics, id instance, log *slog.Logger) error {
+func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared server.SharedMemory, models []*inference.Server, m *telemetry.Metrics, id instance, log *slog.Logger) error {
 	g, err := server.New(server.Config{
-		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, DeviceBatches: newDeviceBatches(id.backend, r), Worker: id.worker, Logger: log,
+		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, DeviceBatches: newDeviceBatches(id.backend, r), InferenceServers: models,
+		Worker: id.worker, Logger: log,
 		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer},
 	})
 	if err != nil {

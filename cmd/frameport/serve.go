@@ -24,6 +24,7 @@ type serveCmd struct {
 	Insecure       bool               `env:"FRAMEPORT_INSECURE" help:"Allow addresses that other machines can reach, without TLS and authentication."`
 	gpuFlags
 	shmFlags
+	inferenceFlags
 	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
 }
 
@@ -84,6 +85,7 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	}
 	c.gpuFlags.apply(&w.GPU)
 	c.shmFlags.apply(&w.SharedMemory)
+	c.inferenceFlags.apply(&w.InferenceServers)
 	w.Insecure = w.Insecure || c.Insecure
 	if w.LogFormat == "" && !telemetry.IsTerminal(os.Stderr) {
 		w.LogFormat = "json"

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,8 +52,12 @@ func openShared(s config.SharedMemory, log *slog.Logger) server.SharedMemory {
 		out.Reason = "it was started with --shm-dir off"
 		return out
 	case "":
+		shm.RemoveDeadLinks(shm.Names, log)
 		out.Folder, err = shm.OpenIn(sharedFolder, int64(s.Limit), log)
 	default:
+		if strings.HasPrefix(s.Dir, shm.Names+"/") {
+			shm.RemoveDeadLinks(shm.Names, log)
+		}
 		out.Folder, err = shm.Open(s.Dir, int64(s.Limit))
 	}
 	if err != nil {
