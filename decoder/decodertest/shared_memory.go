@@ -30,6 +30,9 @@ type Sharing struct {
 	Lose map[string]func(t testing.TB, r *frame.Region)
 	// Harmless are those of them that leave the pixels to the decoder.
 	Harmless []string
+	// Fixed: frames are made in a fixed number of surfaces, so no more are held than was
+	// agreed.
+	Fixed bool
 }
 
 // HostSharing reads regions in host memory through their files.

@@ -107,5 +107,22 @@ func TestDecoder(t *testing.T) {
 		Silent:      []media.Codec{media.CodecH264, media.CodecH265, media.CodecVP8, media.CodecVP9},
 		Blind:       []media.Codec{media.CodecH265, media.CodecVP8, media.CodecVP9},
 		ResizesLate: true,
+		Sharing:     sharing(t),
 	})
+}
+
+// sharing looks at regions from another process.
+func sharing(t *testing.T) *decodertest.Sharing {
+	process := lazyOther(t)
+	return &decodertest.Sharing{
+		Fixed: true,
+		Read: func(t testing.TB, r *frame.Region, offset, n int64) []byte {
+			t.Helper()
+			return process().read(t, r, offset, n)
+		},
+		Gone: func(t testing.TB, r *frame.Region) bool {
+			t.Helper()
+			return process().ask(t, question{Region: *r, Again: true}).Refused != ""
+		},
+	}
 }
