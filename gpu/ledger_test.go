@@ -115,7 +115,7 @@ func TestPurposeNames(t *testing.T) {
 			seen[name] = true
 		}
 	}
-	if len(seen) != 6 {
+	if len(seen) != 7 {
 		t.Errorf("%d purposes", len(seen))
 	}
 }
