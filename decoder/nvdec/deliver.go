@@ -25,7 +25,7 @@ func (d *Decoder) deliver(ctx context.Context, n int, emit func(*frame.Frame) er
 	early, saved, err := d.rescue(ctx, n)
 	defer func() {
 		if early != nil {
-			d.session.ring.Put(early)
+			early.Ring().Put(early)
 		}
 	}()
 	if errors.Is(err, decoder.ErrCorrupt) {
@@ -89,7 +89,7 @@ func (d *Decoder) publish(slot *surface.Slot, token int64, u stream.Unit, emit f
 // fetch queues the i-th picture into a slot, once it is decoded. The slot is nil
 // when all are held.
 func (d *Decoder) fetch(ctx context.Context, i int) (*surface.Slot, error) {
-	slot, err := d.session.ring.Take()
+	slot, err := d.take(ctx)
 	if errors.Is(err, surface.ErrFull) {
 		return nil, d.leave(ctx, i)
 	}
@@ -97,7 +97,7 @@ func (d *Decoder) fetch(ctx context.Context, i int) (*surface.Slot, error) {
 		return nil, err
 	}
 	if err := d.fill(ctx, i, slot); err != nil {
-		d.session.ring.Put(slot)
+		slot.Ring().Put(slot)
 		return nil, err
 	}
 	return slot, nil

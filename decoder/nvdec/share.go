@@ -86,7 +86,7 @@ func (d *Decoder) shareRing(ctx context.Context) error {
 	err := d.swapRing(ctx, want)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil, errors.Is(err, gpu.ErrDeviceLost):
+	case fatal(ctx, err):
 		return err
 	case errors.Is(err, decoder.ErrExhausted):
 		d.sharing.pause = retryPictures - 1
@@ -98,6 +98,33 @@ func (d *Decoder) shareRing(ctx context.Context) error {
 	}
 	d.sharing.err = err
 	return nil
+}
+
+// fatal says whether an error ends more than the attempt.
+func fatal(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, gpu.ErrDeviceLost)
+}
+
+// take hands out a slot for the next picture. A shared ring that could not grow may be held
+// altogether by other processes, which were promised more than it has: then the small ring
+// takes its place, and they wait. The error is surface.ErrFull as the ring's own.
+func (d *Decoder) take(ctx context.Context) (*surface.Slot, error) {
+	slot, full := d.session.ring.Take()
+	if !errors.Is(full, surface.ErrFull) {
+		return slot, full
+	}
+	if have := d.session.ring.Config(); have.Share == nil || have.Slots >= d.sharedConfig().Slots {
+		return nil, full
+	}
+	switch err := d.swapRing(ctx, d.ringConfig(d.session.setup)); {
+	case err == nil:
+		d.sharing.pause = retryPictures
+		return d.session.ring.Take()
+	case fatal(ctx, err):
+		return nil, err
+	default:
+		return nil, full
+	}
 }
 
 // swapRing puts another ring in the place of the session's, which stays when that fails.

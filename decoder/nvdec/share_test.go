@@ -400,3 +400,56 @@ func TestGenerationComesFirst(t *testing.T) {
 		t.Errorf("%d slots have another generation", changed)
 	}
 }
+
+// TestLeasesBeyondTheRoom: more frames were promised than the region has room for, because
+// the larger one does not fit, and all of it is held: the pictures that follow lie in the
+// small ring, none is lost, and there is a region when there is room for it.
+func TestLeasesBeyondTheRoom(t *testing.T) {
+	sim, options := open(t)
+	sim.NeedsSimulator()
+	c, cfg := load(t, "h264_720p")
+	cfg.Frames = 1
+	d := newDecoder(t, cfg, options)
+	count, shared := 0, 0
+	var held []*frame.Frame
+	hold := false
+	emit := func(f *frame.Frame) error {
+		count++
+		if _, ok := frame.PlaceOf(f); ok {
+			if shared++; hold {
+				held = append(held, f.Retain())
+			}
+		}
+		return nil
+	}
+	d.Share(1)
+	run(t, d, c, 0, 5, emit)
+	const room = 8 << 20 // for the small ring, not for the large one
+	other, err := options.Device.Admission().Reserve(used(t, sim, options.Device).free-gpu.DefaultReserve-room, "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Share(8)
+	hold, shared = true, 0
+	run(t, d, c, 5, 40, emit)
+	if n := 1 + 2 + 1; len(held) != n || shared != n {
+		t.Errorf("%d frames held and %d shared, want %d: the region's slots", len(held), shared, n)
+	}
+	if err := d.ShareErr(); !errors.Is(err, decoder.ErrExhausted) {
+		t.Errorf("%v, want ErrExhausted", err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	hold, shared = false, 0
+	run(t, d, c, 40, len(c.Units), emit)
+	if err := d.ShareErr(); err != nil || shared == 0 {
+		t.Errorf("when there is room: %d frames shared, %v", shared, err)
+	}
+	if count != len(c.Units) || d.Dropped() != 0 {
+		t.Errorf("%d frames of %d, %d dropped", count, len(c.Units), d.Dropped())
+	}
+	for _, f := range held {
+		f.Release()
+	}
+}
