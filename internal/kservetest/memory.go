@@ -20,7 +20,8 @@ type memory struct {
 
 type region struct {
 	info  *kserve.SystemSharedMemoryStatusResponse_RegionStatus
-	bytes []byte // nil for memory of a GPU
+	bytes []byte // nil for memory of a GPU that can't be opened
+	file  bool   // bytes are mapped
 	users int    // requests that read it
 }
 
@@ -46,19 +47,20 @@ func open(key string, offset, size uint64) ([]byte, error) {
 	return unix.Mmap(fd, int64(offset), int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
 
-func (m *memory) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus) error {
+// register adds a region: device, or what its key opens.
+func (m *memory) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, device []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.regions[info.GetName()] != nil {
 		return status.Errorf(codes.AlreadyExists, "shared memory region '%s' already in manager", info.GetName())
 	}
-	r := &region{info: info}
+	r := &region{info: info, bytes: device}
 	if info.GetKey() != "" {
 		bytes, err := open(info.GetKey(), info.GetOffset(), info.GetByteSize())
 		if err != nil {
 			return status.Errorf(codes.Internal, "Unable to open shared memory region: '%s': %v", info.GetKey(), err)
 		}
-		r.bytes = bytes
+		r.bytes, r.file = bytes, true
 	}
 	m.regions[info.GetName()] = r
 	return nil
@@ -79,14 +81,14 @@ func (m *memory) unregister(name string) error {
 }
 
 func (r *region) unmap() error {
-	if r.bytes == nil {
+	if !r.file {
 		return nil
 	}
 	return unix.Munmap(r.bytes)
 }
 
 // use returns a part of a region, which stays mapped until done is called; no bytes when it
-// is memory of a GPU.
+// is memory of a GPU that can't be opened.
 func (m *memory) use(name string, offset, size int64) (data []byte, done func(), err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

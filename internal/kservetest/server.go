@@ -27,6 +27,8 @@ type Config struct {
 	Models map[string]*Model
 	// Refuse, when set, is the error of every registration of memory.
 	Refuse error
+	// Device, when set, is what a handle of GPU memory opens.
+	Device func(handle []byte, device int64) []byte
 	// Before, when set, is called before a model runs: it may wait until ctx ends, or
 	// return an error.
 	Before func(ctx context.Context, r Request) error
@@ -142,11 +144,11 @@ func (s *Server) SystemSharedMemoryStatus(context.Context, *kserve.SystemSharedM
 	return out, nil
 }
 
-func (s *Server) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, handle []byte) error {
+func (s *Server) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, handle, device []byte) error {
 	if s.cfg.Refuse != nil {
 		return s.cfg.Refuse
 	}
-	if err := s.memory.register(info); err != nil {
+	if err := s.memory.register(info, device); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -161,7 +163,7 @@ func (s *Server) register(info *kserve.SystemSharedMemoryStatusResponse_RegionSt
 // SystemSharedMemoryRegister implements the protocol.
 func (s *Server) SystemSharedMemoryRegister(_ context.Context, r *kserve.SystemSharedMemoryRegisterRequest) (*kserve.SystemSharedMemoryRegisterResponse, error) {
 	info := &kserve.SystemSharedMemoryStatusResponse_RegionStatus{Name: r.GetName(), Key: r.GetKey(), Offset: r.GetOffset(), ByteSize: r.GetByteSize()}
-	return &kserve.SystemSharedMemoryRegisterResponse{}, s.register(info, nil)
+	return &kserve.SystemSharedMemoryRegisterResponse{}, s.register(info, nil, nil)
 }
 
 // SystemSharedMemoryUnregister implements the protocol.
@@ -169,13 +171,17 @@ func (s *Server) SystemSharedMemoryUnregister(_ context.Context, r *kserve.Syste
 	return &kserve.SystemSharedMemoryUnregisterResponse{}, s.memory.unregister(r.GetName())
 }
 
-// CudaSharedMemoryRegister implements the protocol, but for the pixels: there is no GPU.
+// CudaSharedMemoryRegister implements the protocol; without Device, no pixels are read.
 func (s *Server) CudaSharedMemoryRegister(_ context.Context, r *kserve.CudaSharedMemoryRegisterRequest) (*kserve.CudaSharedMemoryRegisterResponse, error) {
 	if len(r.GetRawHandle()) != 64 {
 		return nil, status.Error(codes.InvalidArgument, "failed to register CUDA shared memory region: invalid handle")
 	}
+	var device []byte
+	if s.cfg.Device != nil {
+		device = s.cfg.Device(r.GetRawHandle(), r.GetDeviceId())
+	}
 	info := &kserve.SystemSharedMemoryStatusResponse_RegionStatus{Name: r.GetName(), ByteSize: r.GetByteSize()}
-	return &kserve.CudaSharedMemoryRegisterResponse{}, s.register(info, r.GetRawHandle())
+	return &kserve.CudaSharedMemoryRegisterResponse{}, s.register(info, r.GetRawHandle(), device)
 }
 
 // CudaSharedMemoryUnregister implements the protocol.
