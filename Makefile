@@ -66,7 +66,7 @@ test: deps-test gpusim ## Run the tests
 	@$(MAKE) test-python
 
 .PHONY: test-python
-test-python: build deps-test ## Run the Python client's tests with Debian's libraries and the newest
+test-python: build deps-test gpusim ## Run the Python client's tests with Debian's libraries and the newest
 	@clients/python/test.sh
 
 # Without the tests of the whole worker: internal/e2e drives a child process, which

@@ -26,21 +26,18 @@ def bgr(y: NDArray[Any], cb: NDArray[Any], cr: NDArray[Any], matrix: str, range_
         range_: "limited" or "full".
     """
     height, width = y.shape
-    luma, tables = _tables(matrix, range_)
-    blue, green_cb, green_cr, red = tables
-    even_height, even_width = (height + 1) // 2 * 2, (width + 1) // 2 * 2
-    out = np.empty((even_height, even_width, 3), np.uint8)
-    base = np.empty((even_height, even_width), np.int16)
+    rows, columns = cb.shape
+    luma, (blue, green_cb, green_cr, red) = _tables(matrix, range_)
+    base = np.zeros((2 * rows, 2 * columns), np.int16)  # even, so that all blocks are whole
     base[:height, :width] = luma[y]
-    base[height:] = 0
-    base[:, width:] = 0
+    pairs = base.reshape(rows, 2, 2 * columns)  # of rows with the same chroma
+    out = np.empty((2 * rows, 2 * columns, 3), np.uint8)
     for channel, chroma in enumerate((blue[cb], green_cb[cb] + green_cr[cr], red[cr])):
-        # Rows and columns of a 2x2 block as dimensions of their own.
-        blocks = base.reshape(even_height // 2, 2, even_width // 2, 2) + chroma[:, None, :, None]
-        blocks >>= _BITS
-        np.clip(blocks, 0, 255, out=blocks)
-        out[:, :, channel] = blocks.reshape(even_height, even_width)
-    return out[:height, :width] if out.shape[:2] == (height, width) else np.ascontiguousarray(out[:height, :width])
+        values = pairs + chroma.repeat(2, axis=1)[:, None, :]
+        values >>= _BITS
+        np.clip(values, 0, 255, out=values)
+        out[:, :, channel] = values.reshape(base.shape)
+    return np.ascontiguousarray(out[:height, :width])
 
 
 def _tables(matrix: str, range_: str) -> Tuple[NDArray[np.int16], Tuple[NDArray[np.int16], ...]]:

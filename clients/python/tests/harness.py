@@ -14,8 +14,14 @@ from pathlib import Path
 
 import grpc
 
+import frameport
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("FRAMEPORT_BINARY", str(REPOSITORY / "build" / "frameport"))
+
+GPUSIM = str(REPOSITORY / "build" / "gpusim")
+"""Where the simulated GPU's driver is."""
+CUDA = f"{GPUSIM}/libcuda.so.1"
 
 PATIENCE = 60.0
 """Bounds every wait, in seconds. Nothing passes because it took long."""
@@ -70,12 +76,25 @@ def url(camera="workshop"):
     return f"{demo().found['rtsp']}/{camera}"
 
 
-def serve(grpc_address="127.0.0.1:0"):
+def serve(grpc_address="127.0.0.1:0", backend="cpu", *more):
     """Returns a worker of one's own, without cameras."""
     return Program(
-        ["serve", "--backend=cpu", "--state-dir=", "--http-address=off", "--log-format=json", f"--grpc-address={grpc_address}"],
+        ["serve", f"--backend={backend}", "--state-dir=", "--http-address=off", "--log-format=json",
+         f"--grpc-address={grpc_address}", *more],
         r'"msg":"serving".*"grpc":"(?P<grpc>[^"]+)"',
     )
+
+
+@functools.lru_cache(maxsize=None)
+def gpu():
+    """Returns a worker on the simulated GPU, with one camera, "street" of the demo, that has
+    two frames a second."""
+    program = serve("127.0.0.1:0", "cuda", f"--gpu-library-path={GPUSIM}")
+    atexit.register(program.stop)
+    with frameport.Client(program.found["grpc"]) as client:
+        client.add_camera("street", url("street"), max_fps=2)
+        client.latest("street", "jpeg", wait=PATIENCE)
+    return program
 
 
 @contextlib.contextmanager

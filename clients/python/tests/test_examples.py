@@ -31,7 +31,8 @@ def load(name):
 
 def environment(**more):
     hidden = ("DISPLAY", "WAYLAND_DISPLAY")
-    return {**{k: v for k, v in os.environ.items() if k not in hidden}, "FRAMEPORT_ADDRESS": harness.address(), **more}
+    variables = {k: v for k, v in os.environ.items() if k not in hidden}
+    return {**variables, **(more if "FRAMEPORT_ADDRESS" in more else {"FRAMEPORT_ADDRESS": harness.address(), **more})}
 
 
 def run(name, *arguments, **variables):
@@ -39,6 +40,11 @@ def run(name, *arguments, **variables):
         [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments], env=environment(**variables),
         timeout=harness.PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
     )
+
+
+def on_gpu():
+    """Returns the environment of a worker on the simulated GPU."""
+    return {"FRAMEPORT_ADDRESS": harness.gpu().found["grpc"], "LD_LIBRARY_PATH": harness.GPUSIM}
 
 
 def without(module, name, *arguments):
@@ -106,6 +112,43 @@ class Motion(unittest.TestCase):
         self.assertEqual((mask.sum(), motion.box(mask)), (400, (40, 10, 80, 20)))
         self.assertFalse(look(entry, moved).any(), "the background learns")
         self.assertIsNone(look(SimpleNamespace(camera="door", epoch=2), still), "another epoch, another background")
+
+
+class Share(unittest.TestCase):
+    line = (
+        r"(\d\d:\d\d:\d\d\.\d{6} street \d+/\d+ (i420|nv12) brightness \d+\.\d, sharpness \d+\.\d\d, age -?\d+\.\d ms\n)"
+    )
+
+    def test_it_looks_at_the_frames(self):
+        done = run("share", "street", "--frames=5")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, f"^{self.line}{{5}}$")
+
+    def test_of_a_gpu(self):
+        done = run("share", "--frames=1", **on_gpu())
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, f"^{self.line}$")
+
+    def test_what_it_sees(self):
+        luma = np.zeros((8, 16), np.uint8)
+        luma[:, 4:] = 40
+        self.assertEqual(load("share").look(luma), (30, 40 / 3))
+
+
+class CudaIpc(unittest.TestCase):
+    def test_the_other_process(self):
+        done = run("cuda_ipc", "street", "--frames=3", **on_gpu())
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(
+            done.stdout,
+            r"^<SharedFrame street 1/\d+ 1280x720 nv12 .*> on GPU-[0-9a-f-]{36}: numpy \(a copy\) \(720, 1280\), mean \d+\.\d\n"
+            r"3 frames, 0 broken; hand-off to numpy \(a copy\) \d+ us \(median\)\n$",
+        )
+
+    def test_a_camera_that_is_not_on_a_gpu(self):
+        done = run("cuda_ipc", "street")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("SHARING_UNAVAILABLE", done.stderr)
 
 
 class Viewer(unittest.TestCase):

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import queue
+import signal
 import threading
 import unittest
 
@@ -314,6 +315,80 @@ class Faults(Shared):
         self.client.close()
         with self.assertRaises(frameport.ClientClosed):
             next(self.client.share("door"))
+
+
+class WithWorker(unittest.TestCase):
+    def setUp(self):
+        self.client = Client(harness.address())
+        self.addCleanup(self.client.close)
+
+    def add(self, name, source=None, **settings):
+        context = harness.added(self.client, name, source, **settings)
+        context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+
+    def test_the_picture_is_the_one_that_is_delivered(self):
+        self.add("slow-share", harness.url("street"), max_fps=2)
+        with self.client.share("slow-share") as frames:
+
+            def attempt():
+                frame = next(frames)
+                delivered = self.client.latest("slow-share")
+                return (frame, delivered) if delivered.position == frame.position else None
+
+            frame, delivered = until(attempt, "one frame in both")
+            bgr = frame.to_bgr()
+            self.assertTrue(frame.valid())
+        self.assertEqual((frame.width, frame.height, frame.kind), (1280, 720, "shared_memory"))
+        self.assertEqual(frame.capture_time_ns, delivered.capture_time_ns)
+        self.assertLessEqual(np.abs(bgr.astype(int) - delivered.image).max(), 1)
+
+    def test_however_slow_the_loop_is_the_newest_frame_comes_and_a_held_one_stays(self):
+        def newest():
+            camera = self.client.camera("street")
+            return camera.epoch, camera.sequence
+
+        with self.client.share("street") as frames:
+            last = next(frames)
+            for _ in range(2):
+                seen = last.y.copy()
+                until(lambda: newest() >= (last.epoch, last.sequence + 8), "eight frames more")
+                np.testing.assert_array_equal(last.y, seen, "it was written over")
+                self.assertTrue(last.valid())
+                position = newest()
+                frame = next(frames)
+                self.assertGreaterEqual(frame.position, position)
+                self.assertEqual(frame.skipped.total, frame.sequence - last.sequence - 1)
+                last = frame
+
+    def test_refusals(self):
+        for error, arguments in (
+            (frameport.CameraNotFound, {"camera": "nosuch"}),
+            (frameport.NotPossible, {"camera": "street", "kind": "cuda_ipc"}),
+            (frameport.InvalidRequest, {"camera": "street", "max_leases": 17}),
+            (frameport.InvalidRequest, {"camera": "street", "lease_duration": 61}),
+            (frameport.InvalidRequest, {"camera": "street", "max_fps": -1}),
+        ):
+            with self.subTest(**arguments), self.assertRaises(error):
+                next(self.client.share(**arguments))
+        self.client.add_camera("going-share", harness.url())
+        stream = self.client.share("going-share")
+        next(stream)
+        self.client.remove_camera("going-share")
+        with self.assertRaises(frameport.CameraRemoved):
+            list(stream)
+
+    def test_a_worker_that_is_killed(self):
+        worker = harness.serve()
+        with Client(worker.found["grpc"]) as client:
+            client.add_camera("door", harness.url("street"))
+            stream = client.share("door", max_leases=2)
+            frame = next(stream)
+            seen = frame.y.copy()
+            worker.stop(signal.SIGKILL)
+            with self.assertRaises(frameport.ConnectionFailed):
+                list(stream)
+            np.testing.assert_array_equal(frame.y, seen)
 
 
 class Asynchronous(unittest.IsolatedAsyncioTestCase):
