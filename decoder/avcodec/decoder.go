@@ -289,7 +289,10 @@ func (d *Decoder) SkipNonReference(on bool) {
 }
 
 // SetOutput implements [decoder.Resizer].
-func (d *Decoder) SetOutput(o decoder.Output) { d.cfg.Output = o }
+func (d *Decoder) SetOutput(o decoder.Output) {
+	d.cfg.Output = o
+	d.sharing.known = false
+}
 
 // Share implements [decoder.Sharer]. Of the frames that are asked for, the slots of a
 // region are also what the caller keeps and what libavcodec keeps as references.

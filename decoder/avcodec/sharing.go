@@ -47,7 +47,7 @@ type sharing struct {
 
 	frames  int   // that other processes hold; 0 = nothing is shared
 	shape   shape // of the picture that was delivered last
-	known   bool  // there was one
+	known   bool  // there was one, and the next ones will have the same
 	own     int   // pictures that libavcodec keeps
 	current *region
 	old     []*region // have ended, and pictures are left in them

@@ -42,10 +42,11 @@ func Run(t *testing.T, s Subject) {
 	if s.I420 == nil {
 		s.I420 = hostI420
 	}
-	tests := []struct {
+	type entry struct {
 		name string
 		run  func(*testing.T, Subject)
-	}{
+	}
+	tests := []entry{
 		{"BitExact", testBitExact},
 		{"JPEG", testJPEG},
 		{"OtherFormats", testOtherFormats},
@@ -76,14 +77,18 @@ func Run(t *testing.T, s Subject) {
 		{"MaxSize", testMaxSize},
 		{"SetOutput", testSetOutput},
 		{"ConcurrentRelease", testConcurrentRelease},
-		{"Shared", testShared},
-		{"SharedOutput", testSharedOutput},
-		{"SharedSizeChange", testSharedSizeChange},
-		{"SharedHeld", testSharedHeld},
-		{"SharedEnd", testSharedEnd},
-		{"SharedLost", testSharedLost},
-		{"SharedOutlivesDecoder", testSharedOutlivesDecoder},
-		{"SharedConcurrently", testSharedConcurrently},
+	}
+	if s.Sharing != nil {
+		tests = append(tests, []entry{
+			{"Shared", testShared},
+			{"SharedOutput", testSharedOutput},
+			{"SharedSizeChange", testSharedSizeChange},
+			{"SharedHeld", testSharedHeld},
+			{"SharedEnd", testSharedEnd},
+			{"SharedLost", testSharedLost},
+			{"SharedOutlivesDecoder", testSharedOutlivesDecoder},
+			{"SharedConcurrently", testSharedConcurrently},
+		}...)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })

@@ -116,9 +116,6 @@ const shareFrames = 4
 // share makes a decoder of frames that others can map.
 func share(t testing.TB, s Subject, cfg decoder.Config) *sharer {
 	t.Helper()
-	if s.Sharing == nil {
-		t.Skip("this decoder does not share")
-	}
 	cfg.Regions = folder(t)
 	h := &sharer{t: t, s: s, Decoder: open(t, s, cfg), last: map[place]uint64{}, held: map[place]*frame.Frame{}, want: map[string][]shot{}}
 	t.Cleanup(h.release)
