@@ -44,6 +44,8 @@ func run(ctx context.Context, args []string) error {
 		return writeManifest(b, rest[0])
 	case args[0] == openIPC && len(rest) == 2:
 		return openHandle(b, rest[0], rest[1])
+	case args[0] == readBatches && len(rest) == 3:
+		return runReader(ctx, b, rest[0], rest[1], rest[2])
 	}
 	return fmt.Errorf("%q is not understood; use: gpucheck run [-bundle DIR] OUTDIR", args)
 }

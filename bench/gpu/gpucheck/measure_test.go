@@ -160,6 +160,29 @@ func TestRates(t *testing.T) {
 	}
 }
 
+func TestBatches(t *testing.T) {
+	b := newBundle(t)
+	var r batchResult
+	text := perform(t, b, "batch", &r)
+	if len(r.Rows) != len(b.bounds().batches)+2 || r.Side != 640 || !strings.Contains(text, "target for 16 as FLOAT32: 0.5 ms") {
+		t.Fatalf("%+v\n%s", r, text)
+	}
+	for _, row := range r.Rows {
+		if row.Times.N != b.bounds().pictures || row.Times.Median <= 0 {
+			t.Errorf("%+v", row)
+		}
+	}
+	for name, h := range map[string]handOff{
+		"changed":     {Batches: 4, Codes: 4, Changed: 1},
+		"no picture":  {Batches: 4, Codes: 3},
+		"nothing bad": {Batches: 4, Codes: 4},
+	} {
+		if err := (&handOffResult{handOff: h}).verdict(); (err == nil) != (name == "nothing bad") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestJPEGQuality: both encoders make about the same of the same pixels.
 func TestJPEGQuality(t *testing.T) {
 	var r jpegResult

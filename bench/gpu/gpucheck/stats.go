@@ -25,7 +25,7 @@ func timesOf(list []time.Duration) times {
 }
 
 func (t times) String() string {
-	return fmt.Sprintf("%8.2f ms median %8.2f ms p95 %8.2f ms max (%d)", t.Median, t.P95, t.Max, t.N)
+	return fmt.Sprintf("%8.3f ms median %8.3f ms p95 %8.3f ms max (%d)", t.Median, t.P95, t.Max, t.N)
 }
 
 // processor is the processor time that this process has used.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,7 +45,7 @@ func startWorker(ctx context.Context, b bundle) (*worker, error) {
 		return nil, err
 	}
 	args := []string{
-		"serve", "--backend", "cuda", "--grpc-address", address, "--http-address", "off",
+		"serve", "--backend", "cuda", "--grpc-address", address + "," + w.socket(), "--http-address", "off",
 		"--state-dir", w.state, "--log-level", "warn",
 	}
 	if b.libraryPath != "" {
@@ -73,6 +74,9 @@ func startWorker(ctx context.Context, b bundle) (*worker, error) {
 	}
 	return w, nil
 }
+
+// socket is where local clients reach it.
+func (w *worker) socket() string { return "unix:" + filepath.Join(w.state, "socket") }
 
 // stop ends the worker, and fails unless it ends cleanly.
 func (w *worker) stop() error {
