@@ -239,23 +239,35 @@ func answering(requests chan held) func(context.Context, kservetest.Request) err
 // While one batch is with the inference server the next is made, as many as there are
 // slots; answers come in order, and a slot is used again when its answer has come.
 func TestInferencesArePipelined(t *testing.T) {
+	t.Run("shared", func(t *testing.T) { testPipeline(t, shared) })
+	t.Run("inline", func(t *testing.T) { testPipeline(t, inline) })
+}
+
+func testPipeline(t *testing.T, delivery frameportv1.Delivery) {
 	requests := make(chan held)
 	in := newInferring(t, namesFolder(t), kservetest.Config{Before: answering(requests)}, "a")
-	s := in.infer(t.Context(), &frameportv1.StreamInferencesStart{Credits: proto.Int32(2)})
+	s := in.infer(t.Context(), &frameportv1.StreamInferencesStart{Delivery: delivery, Credits: proto.Int32(2)})
 	in.publish("a")
 	first := <-requests
 	in.publish("a")
 	second := <-requests
-	if first.request.Offset == second.request.Offset {
+	if delivery != inline && first.request.Offset == second.request.Offset {
 		t.Fatal("one slot for two batches")
 	}
 	s.grant(1) // a credit without a slot
 	in.publish("a")
 	in.publish("a")
+	for range 3 { // time in which a third request would come
+		b := in.batches(&frameportv1.StreamBatchesStart{CameraIds: []string{"a"}})
+		b.next()
+	}
+	if n := len(in.models.Requests()); n != 2 {
+		t.Errorf("%d requests in two slots", n)
+	}
 	second.answer <- nil
 	first.answer <- nil
 	third := <-requests
-	if third.request.Offset != first.request.Offset && third.request.Offset != second.request.Offset {
+	if delivery != inline && third.request.Offset != first.request.Offset && third.request.Offset != second.request.Offset {
 		t.Error("a third slot")
 	}
 	third.answer <- nil

@@ -52,8 +52,9 @@ type StreamInferencesStart struct {
 	// How tensors reach the server. Unset = SHARED_MEMORY. With INLINE they are in the
 	// requests, for servers on other machines.
 	Delivery Delivery `protobuf:"varint,11,opt,name=delivery,proto3,enum=frameport.v1.Delivery" json:"delivery,omitempty"`
-	// Credits granted to begin with, 0 to 64. Unset = 1. With another delivery than
-	// INLINE there are as many slots, 1 at least: a batch waits until one is free.
+	// Credits granted to begin with, 0 to 64. Unset = 1. There are as many slots, 1 at
+	// least, with every delivery: a batch waits until one is free, which it is when the
+	// answer to its batch has come.
 	Credits *int32 `protobuf:"varint,12,opt,name=credits,proto3,oneof" json:"credits,omitempty"`
 	// Largest message that the client can receive, in bytes, 1 or more. 0 = 4 MiB.
 	MaxMessageBytes int32 `protobuf:"varint,13,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
