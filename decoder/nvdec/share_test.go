@@ -16,27 +16,35 @@ import (
 	"github.com/frameport/frameport/media"
 )
 
-// fetch copies device memory.
-func fetch(device *gpu.Device, from gpu.Address, size int) ([]byte, error) {
-	use := gpu.Use{Purpose: gpu.PurposeOther, Owner: "test"}
-	stream, err := device.NewStream(use)
-	if err != nil {
-		return nil, err
-	}
-	defer stream.Close()
-	host, err := device.AllocPinned(size, use)
-	if err != nil {
-		return nil, err
-	}
-	defer host.Close()
-	if err := errors.Join(
-		device.CopyToHost2D(stream, gpu.HostPlane{Memory: host, Pitch: size}, gpu.DevicePlane{Address: from, Pitch: size}, size, 1),
-		stream.Synchronize(),
-	); err != nil {
-		return nil, err
-	}
-	return bytes.Clone(host.Bytes()), nil
+// copier copies device memory to this process.
+type copier struct {
+	device *gpu.Device
+	stream *gpu.Stream
+	host   *gpu.Pinned
 }
+
+// newCopier returns one for pieces of so many bytes at most.
+func newCopier(device *gpu.Device, size int) (c *copier, err error) {
+	use := gpu.Use{Purpose: gpu.PurposeOther, Owner: "test"}
+	c = &copier{device: device}
+	if c.stream, err = device.NewStream(use); err != nil {
+		return nil, err
+	}
+	if c.host, err = device.AllocPinned(size, use); err != nil {
+		return nil, errors.Join(err, c.stream.Close())
+	}
+	return c, nil
+}
+
+func (c *copier) copy(from gpu.Address, size int) ([]byte, error) {
+	err := errors.Join(
+		c.device.CopyToHost2D(c.stream, gpu.HostPlane{Memory: c.host, Pitch: size}, gpu.DevicePlane{Address: from, Pitch: size}, size, 1),
+		c.stream.Synchronize(),
+	)
+	return c.host.Bytes()[:size], err
+}
+
+func (c *copier) Close() error { return errors.Join(c.host.Close(), c.stream.Close()) }
 
 // decompose takes a slot apart as its region says: the picture as tight I420, and the
 // generation.
@@ -64,7 +72,12 @@ type mapped struct {
 
 func (m mapped) read(t *testing.T, region *frame.Region, slot int) (pixels []byte, generation uint64) {
 	t.Helper()
-	data, err := fetch(m.device, m.begin+gpu.Address(region.Offset+int64(slot)*region.Stride), int(region.Stride))
+	c, err := newCopier(m.device, int(region.Stride))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	data, err := c.copy(m.begin+gpu.Address(region.Offset+int64(slot)*region.Stride), int(region.Stride))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,6 +105,12 @@ func playReader() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	const most = 4 << 20 // bytes at a time
+	c, err := newCopier(device, most)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
 	open := map[string]*gpu.Imported{}
 	defer func() {
 		for _, memory := range open {
@@ -119,14 +125,14 @@ func playReader() (err error) {
 		} else if err != nil {
 			return err
 		}
-		a, err := reply(device, open, &q)
+		a, err := reply(c, open, &q)
 		if err := errors.Join(err, out.Encode(a)); err != nil {
 			return err
 		}
 	}
 }
 
-func reply(device *gpu.Device, open map[string]*gpu.Imported, q *question) (a answer, err error) {
+func reply(c *copier, open map[string]*gpu.Imported, q *question) (a answer, err error) {
 	r := &q.Region
 	memory := open[r.Name]
 	if q.Again && memory != nil {
@@ -136,17 +142,17 @@ func reply(device *gpu.Device, open map[string]*gpu.Imported, q *question) (a an
 	switch {
 	case err != nil:
 		return a, err
-	case device.Info().UUID != r.UUID:
+	case c.device.Info().UUID != r.UUID:
 		return answer{Refused: "the region is on " + r.UUID}, nil
 	case memory == nil:
-		if memory, err = device.OpenIPC([64]byte(r.Handle)); err != nil {
+		if memory, err = c.device.OpenIPC([64]byte(r.Handle)); err != nil {
 			return answer{Refused: err.Error()}, nil
 		}
 		open[r.Name] = memory
 	}
 	a.Memory = memory.Size()
 	if q.Bytes > 0 {
-		a.Data, err = fetch(device, memory.Address()+gpu.Address(r.Offset+q.Offset), int(q.Bytes))
+		a.Data, err = c.copy(memory.Address()+gpu.Address(r.Offset+q.Offset), int(q.Bytes))
 	}
 	return a, err
 }
