@@ -32,7 +32,8 @@ class InferenceServiceServicer(object):
         """StreamInferences makes batches as FrameService.StreamBatches does, sends each to a
         model, and answers with the model's outputs and the identities of the frames, against
         credits. The tensors reach the server through memory that it maps, without passing
-        through the client. One batch is with the server per outstanding credit.
+        through the client. One batch is with the server per outstanding credit, as far as
+        there are slots, and answers come in the order of the batches.
 
         The first message must be start, once; the others credits. Errors as StreamBatches,
         and INVALID_ARGUMENT: INVALID_INFERENCE. NOT_FOUND: INFERENCE_SERVER_NOT_FOUND, the
