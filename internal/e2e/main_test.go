@@ -24,6 +24,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "reader:", readDevice(of))
 		os.Exit(1)
 	}
+	if os.Getenv(modelsOf) != "" {
+		if err := serveModels(); err != nil {
+			fmt.Fprintln(os.Stderr, "models:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	dir, err := os.MkdirTemp("", "frameport-e2e-")
 	if err == nil {
 		program, err = build(dir)
