@@ -18,6 +18,8 @@ type Metrics struct {
 	callTime     *prometheus.HistogramVec
 	framesSent   *prometheus.CounterVec
 	bytesSent    *prometheus.CounterVec
+	framesShared *prometheus.CounterVec
+	bytesShared  *prometheus.CounterVec
 	slow         *prometheus.CounterVec
 	leases       *prometheus.CounterVec
 	decode       prometheus.Histogram
@@ -40,10 +42,12 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 			Namespace: namespace, Name: "grpc_call_duration_seconds",
 			Help: "Time that gRPC calls took, streams included.", Buckets: prometheus.ExponentialBuckets(0.001, 10, 7),
 		}, []string{"method"}),
-		framesSent: counter("frames_sent_total", "Frames handed to clients, by gRPC method or HTTP route.", "route"),
-		bytesSent:  counter("frame_bytes_sent_total", "Bytes of pictures handed to clients, by gRPC method or HTTP route.", "route"),
-		slow:       counter("slow_consumers_total", "Streams that were ended because their client did not read, by gRPC method or HTTP route.", "route"),
-		leases:     counter("leases_expired_total", "Leases of shared memory that a client did not ack in time, by gRPC method.", "route"),
+		framesSent:   counter("frames_sent_total", "Frames handed to clients, by gRPC method or HTTP route.", "route"),
+		bytesSent:    counter("frame_bytes_sent_total", "Bytes of pictures handed to clients, by gRPC method or HTTP route.", "route"),
+		framesShared: counter("frames_shared_total", "Frames leased to clients where they lie, without a copy, by gRPC method.", "route"),
+		bytesShared:  counter("frame_bytes_shared_total", "Bytes of frames leased to clients where they lie, by gRPC method.", "route"),
+		slow:         counter("slow_consumers_total", "Streams that were ended because their client did not read, by gRPC method or HTTP route.", "route"),
+		leases:       counter("leases_expired_total", "Leases of shared memory that a client did not ack in time, by gRPC method.", "route"),
 		decode: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "decode_duration_seconds", Help: "Time to decode one access unit.", Buckets: buckets,
 		}),
@@ -57,7 +61,7 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "backend": backend},
 	})
 	info.Set(1)
-	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.slow, m.leases, m.decode, m.encode,
+	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.framesShared, m.bytesShared, m.slow, m.leases, m.decode, m.encode,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,6 +90,12 @@ func (m *Metrics) CallDone(method, code string, took time.Duration) {
 func (m *Metrics) FrameSent(route string, bytes int) {
 	m.framesSent.WithLabelValues(route).Inc()
 	m.bytesSent.WithLabelValues(route).Add(float64(bytes))
+}
+
+// FrameShared counts a frame that was leased to a client where it lies.
+func (m *Metrics) FrameShared(route string, bytes int) {
+	m.framesShared.WithLabelValues(route).Inc()
+	m.bytesShared.WithLabelValues(route).Add(float64(bytes))
 }
 
 // SlowConsumer counts a stream that was ended because of its client.

@@ -53,6 +53,8 @@ func TestMetrics(t *testing.T) {
 	m.CallDone("/frameport.v1.FrameService/GetFrame", "OK", time.Millisecond)
 	m.FrameSent("latest.jpg", 1000)
 	m.FrameSent("latest.jpg", 500)
+	m.FrameShared("ShareFrames", 3000)
+	m.FrameShared("ShareFrames", 3000)
 	m.SlowConsumer("mjpeg")
 	m.Decoded(time.Millisecond)
 	m.Rendered(2 * time.Millisecond)
@@ -75,6 +77,8 @@ func TestMetrics(t *testing.T) {
 		`frameport_reconnects_total{camera="door"} 2`,
 		`frameport_grpc_calls_total{code="OK",method="/frameport.v1.FrameService/GetFrame"} 1`,
 		`frameport_frames_sent_total{route="latest.jpg"} 2`,
+		`frameport_frames_shared_total{route="ShareFrames"} 2`,
+		`frameport_frame_bytes_shared_total{route="ShareFrames"} 6000`,
 		`frameport_frame_bytes_sent_total{route="latest.jpg"} 1500`,
 		`frameport_slow_consumers_total{route="mjpeg"} 1`,
 		`frameport_decode_duration_seconds_count 1`,

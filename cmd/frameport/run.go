@@ -244,7 +244,7 @@ func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared serve
 	g, err := server.New(server.Config{
 		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, DeviceBatches: newDeviceBatches(id.backend, r), InferenceServers: models,
 		Worker: id.worker, Logger: log,
-		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer},
+		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, FrameShared: m.FrameShared, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer},
 	})
 	if err != nil {
 		return err
