@@ -32,7 +32,6 @@ type shareStream struct {
 	released func() // the camera's bound of leases has room for others again
 
 	unplaced bool   // the newest frame lies where nobody else can map it
-	begun    bool   // there has been a lease
 	lost     int    // frames in a row that nobody else can see any more
 	told     string // region that the client knows
 }
@@ -117,9 +116,6 @@ func (st *shareStream) lease(rd *reader, f *frame.Frame, skipped *frameportv1.Sk
 		return outgoing{}, unready(err)
 	}
 	st.lost = 0
-	if !st.begun { // what came before the first lease was not kept from anybody
-		st.begun, skipped = true, &frameportv1.Skipped{}
-	}
 	now := time.Now()
 	m := mapping.Lease(st.id, &f.Info, at, skipped)
 	id, end := st.leases.lend(f.Retain().Release, now)
