@@ -24,6 +24,7 @@ func scenarios() []scenario {
 		{"watch_age", "age of frames at a reader that is slower than the camera", measureWatchAge},
 		{"batches", "tensors of 8 cameras over StreamBatches, beside a loop in OpenCV", measureBatches},
 		{"batch_age", "age of frames in batches at a reader that is slower than the cameras", measureBatchAge},
+		{"share", "frames and batches at readers in Python, shared and inline", measureShare},
 		{"subscribers", "50 readers of one camera's JPEG", measureSubscribers},
 		{"first_frame", "from PLAY to the first frame", measureFirstFrame},
 		{"latency", "from RTP sent to JPEG received", measureLatency},
