@@ -23,6 +23,7 @@ type link struct {
 	teardown atomic.Bool  // TEARDOWN has been sent
 	broken   atomic.Bool  // reading or writing has failed
 	reading  sync.Mutex   // held while the library reads
+	lines    lineMender   // belongs to who holds reading
 	closed   sync.Once
 }
 
@@ -33,11 +34,25 @@ func (l *link) Read(p []byte) (int, error) {
 	if l.closing.Load() != 0 {
 		return 0, io.EOF
 	}
+	if len(l.lines.out) > 0 {
+		return l.mended(p), nil
+	}
 	n, err := l.Conn.Read(p)
 	if err != nil && l.closing.Load() == 0 {
 		l.broken.Store(true)
 	}
-	return n, err
+	if l.lines.sound || n == 0 {
+		return n, err
+	}
+	l.lines.feed(p[:n])
+	return l.mended(p), err
+}
+
+// mended hands out what the mender has.
+func (l *link) mended(p []byte) int {
+	n := copy(p, l.lines.out)
+	l.lines.out = append(l.lines.out[:0], l.lines.out[n:]...)
+	return n
 }
 
 // Write implements io.Writer for the library.
