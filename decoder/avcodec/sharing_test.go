@@ -18,15 +18,16 @@ import (
 // studio is a decoder that shares, with a clip and a clock that the test sets.
 type studio struct {
 	*Decoder
-	t      *testing.T
-	folder *shm.Folder
-	clip   *testvideo.Clip
-	format media.Format
-	clock  time.Time
-	next   int
-	last   frame.Place // of the last frame; zero when it is not shared
-	names  []string    // of the regions, in the order in which they came
-	keep   func(*frame.Frame)
+	t       *testing.T
+	account frame.Account
+	folder  *shm.Folder
+	clip    *testvideo.Clip
+	format  media.Format
+	clock   time.Time
+	next    int
+	last    frame.Place // of the last frame; zero when it is not shared
+	names   []string    // of the regions, in the order in which they came
+	keep    func(*frame.Frame)
 }
 
 // newStudio makes one. Everything must have been given back at the end of the test.
@@ -41,8 +42,7 @@ func newStudio(t *testing.T, name string, limit int64) *studio {
 		t.Fatal(err)
 	}
 	s.format = media.Format{Codec: s.clip.Codec, Width: s.clip.Width, Height: s.clip.Height, NoReorder: len(s.clip.Display) == 0}
-	account := new(frame.Account)
-	if s.Decoder, err = New(decoder.Config{Format: s.format, Frames: 4, Account: account, Regions: s.folder}); err != nil {
+	if s.Decoder, err = New(decoder.Config{Format: s.format, Frames: 4, Account: &s.account, Regions: s.folder}); err != nil {
 		t.Fatal(err)
 	}
 	s.sharing.now = func() time.Time { return s.clock }
@@ -50,8 +50,8 @@ func newStudio(t *testing.T, name string, limit int64) *studio {
 		if err := errors.Join(s.Close(), s.folder.Close()); err != nil {
 			t.Error(err)
 		}
-		if account.Frames() != 0 || account.Bytes() != 0 {
-			t.Errorf("left: %d frames, %d bytes", account.Frames(), account.Bytes())
+		if s.account.Frames() != 0 || s.account.Bytes() != 0 {
+			t.Errorf("left: %d frames, %d bytes", s.account.Frames(), s.account.Bytes())
 		}
 	})
 	return s
@@ -197,6 +197,12 @@ func TestRoom(t *testing.T) {
 	if n := s.folder.Bytes(); n != s.sharing.current.Bytes {
 		t.Errorf("%d bytes of regions, the last has %d", n, s.sharing.current.Bytes)
 	}
+	s.keep = func(*frame.Frame) {
+		if frames, bytes := s.account.Frames(), s.account.Bytes(); frames != 1 || bytes != s.folder.Bytes() {
+			t.Errorf("%d frames and %d bytes are booked, want 1 and the region's %d", frames, bytes, s.folder.Bytes())
+		}
+	}
+	s.decode(1)
 }
 
 // TestRegionsDoNotLast: what makes regions useless time and again costs a region now and

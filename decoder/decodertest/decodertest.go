@@ -82,6 +82,7 @@ func Run(t *testing.T, s Subject) {
 		tests = append(tests, []entry{
 			{"Shared", testShared},
 			{"SharedOutput", testSharedOutput},
+			{"SharedCrop", testSharedCrop},
 			{"SharedSizeChange", testSharedSizeChange},
 			{"SharedHeld", testSharedHeld},
 			{"SharedEnd", testSharedEnd},

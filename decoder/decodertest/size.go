@@ -109,20 +109,28 @@ func testLimits(t *testing.T, s Subject) {
 	(&reel{t: t, s: s}).decode(d, access(c, f, 0))
 }
 
-// testCropLeftTop: a picture that is cut off on the left and at the top begins at
-// the very pixel that the stream says. The clip's cropping is turned round for it.
-func testCropLeftTop(t *testing.T, s Subject) {
-	const cropX, cropY = 2, 10 // of 640x368
-	c, whole := decodeClip(t, s, "h264_crop", decoder.Config{})
+// Of the 640x368 pixels that are coded, croppedLeftTop leaves out so many.
+const cropX, cropY = 2, 10
+
+// croppedLeftTop is the first unit of a clip, cut off on the left and at the top.
+func croppedLeftTop(t *testing.T) (*media.AccessUnit, *media.Format) {
+	c, f := load(t, "h264_crop")
 	sps := replaceBits(t, c.SPS,
 		"1"+"1"+"010"+"1"+"00110", // frame_cropping_flag, left 0, right 1, top 0, bottom 5 (units of two pixels)
 		"1"+"010"+"1"+"00110"+"1")
-	_, f := load(t, "h264_crop")
 	f.Parameters = bytes.Replace(f.Parameters, c.SPS, sps, 1)
-	d := open(t, s, decoder.Config{Format: *f})
-	r := &reel{t: t, s: s}
 	au := access(c, f, 0)
 	au.Data = bytes.Replace(au.Data, c.SPS, sps, 1)
+	return au, f
+}
+
+// testCropLeftTop: a picture that is cut off on the left and at the top begins at
+// the very pixel that the stream says. The clip's cropping is turned round for it.
+func testCropLeftTop(t *testing.T, s Subject) {
+	c, whole := decodeClip(t, s, "h264_crop", decoder.Config{})
+	au, f := croppedLeftTop(t)
+	d := open(t, s, decoder.Config{Format: *f})
+	r := &reel{t: t, s: s}
 	r.decode(d, au)
 	r.drain(d)
 	if len(r.shots) != 1 || r.shots[0].Width != c.Width || r.shots[0].Height != c.Height {
