@@ -16,8 +16,11 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/sys/unix"
 
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/internal/kservetest"
+	"github.com/frameport/frameport/internal/shm"
 )
 
 // root is the repository.
@@ -293,7 +296,10 @@ func TestCodeInGuideIsFromExamples(t *testing.T) {
 			sources[language] = append(sources[language], trimmed(strings.Split(string(text), "\n")))
 		}
 	}
-	blocks, _ := split("api.md", documents(t)["docs/guide/api.md"])
+	docs := documents(t)
+	blocks, _ := split("api.md", docs["docs/guide/api.md"])
+	more, _ := split("inference.md", docs["docs/guide/inference.md"])
+	blocks = append(blocks, more...)
 	found := 0
 	for _, b := range blocks {
 		if sources[b.language] == nil {
@@ -365,7 +371,11 @@ func TestGoExamplesRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := config.Worker{GRPCAddress: "127.0.0.1:0", HTTPAddress: httpOff}
+	_, models := kservetest.Start(t, kservetest.Config{Models: map[string]*kservetest.Model{"means": kservetest.Means(64, 64)}})
+	settings := config.Worker{
+		GRPCAddress: "127.0.0.1:0", HTTPAddress: httpOff,
+		InferenceServers: []config.InferenceServer{{Name: "means", Address: models}},
+	}
 	settings.EnsureDefaults()
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
@@ -408,6 +418,11 @@ func TestGoExamplesRun(t *testing.T) {
 	}
 	if out, err := example("batches", "-batches", "3", "street"); err != nil || strings.Count(out, ": street 1/") != 3 || !strings.Contains(out, " of 1280x720") {
 		t.Errorf("batches: %v, %q", err, out)
+	}
+	if unix.Access(shm.Names, unix.W_OK) != nil {
+		t.Log("inferences was not run: " + shm.Names + " can't be written to")
+	} else if out, err := example("inferences", "-model", "means", "-size", "64", "-answers", "3", "street"); err != nil || strings.Count(out, ": street 1/") != 3 || !strings.Contains(out, "mean FP32 [1 3]") {
+		t.Errorf("inferences: %v, %q", err, out)
 	}
 	if out, err := example("status"); err != nil || strings.Count(out, "CAMERA_STATE_") != len(declared) {
 		t.Errorf("status: %v, %q", err, out)
