@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "reader:", readDevice(of))
 		os.Exit(1)
 	}
+	if of := os.Getenv(sharerOf); of != "" {
+		fmt.Fprintln(os.Stderr, "reader:", shareDevice(of))
+		os.Exit(1)
+	}
 	if os.Getenv(modelsOf) != "" {
 		if err := serveModels(); err != nil {
 			fmt.Fprintln(os.Stderr, "models:", err)
