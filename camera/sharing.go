@@ -50,7 +50,8 @@ func (s *sharing) note(d decoder.Decoder) {
 	}
 	if err == nil {
 		s.trouble.Store(nil)
-	} else {
-		s.trouble.Store(&err)
+		return
 	}
+	kept := err // so that nothing is allocated without trouble
+	s.trouble.Store(&kept)
 }
