@@ -1,89 +1,57 @@
 package backend_test
 
 import (
-	"errors"
-	"path/filepath"
 	"testing"
 
 	"github.com/frameport/frameport/backend"
-	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/internal/shm"
-	"github.com/frameport/frameport/internal/testvideo"
 )
 
-// folder returns one for regions, which must all be gone at the end of the test.
-func folder(t *testing.T) *shm.Folder {
-	t.Helper()
-	f, err := shm.Open(filepath.Join(t.TempDir(), "s"), 1<<30)
+// TestSharing: frames are shared where they are made, in the GPU's memory, and after the
+// CPU has taken the camera over in files.
+func TestSharing(t *testing.T) {
+	folder, err := shm.Open(t.TempDir()+"/shared", 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
+		if err := folder.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return f
-}
-
-// places decodes a clip and returns where the last frame lies.
-func places(t *testing.T, d decoder.Decoder, c *testvideo.Clip) (last frame.Place, ok bool) {
-	t.Helper()
-	see := func(f *frame.Frame) error {
-		last, ok = frame.PlaceOf(f)
-		return nil
+	_, r := openCUDA(t, backend.Config{Regions: folder})
+	before, q := r.clip("a", "h264_crop")
+	after, _ := r.clip("a", "h264_422")
+	d, chosen := r.decoder(q)
+	sharer, ok := d.(decoder.Sharer)
+	if !ok {
+		t.Fatal("the decoder does not share")
 	}
-	for i := range c.Units {
-		if err := d.Decode(t.Context(), unit(c, i), see); err != nil {
-			t.Fatalf("%s: unit %d: %v", c.Name, i, err)
+	sharer.Share(2)
+	f := first(t, d, before)
+	p, ok := frame.PlaceOf(f)
+	if !ok || len(p.Region.Handle) != 64 || p.Region.Path != "" || p.Region.UUID != (*chosen)[0].Device {
+		t.Errorf("a frame of the GPU lies in %+v: %v", p.Region, sharer.ShareErr())
+	}
+	f.Release()
+
+	var region *frame.Region
+	for i := range after.Units {
+		if err := d.Decode(t.Context(), unit(after, i), func(f *frame.Frame) error {
+			if p, ok := frame.PlaceOf(f); ok {
+				region = p.Region
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := d.Drain(t.Context(), see); err != nil {
-		t.Fatal(err)
+	if len(*chosen) != 2 || (*chosen)[1].Name != "CPU" {
+		t.Fatalf("chosen %+v", *chosen)
 	}
-	return last, ok
-}
-
-// Decoders on the CPU share in the folder that the backend was given.
-func TestShareOnCPU(t *testing.T) {
-	f := folder(t)
-	r := open(t, backend.Config{Kind: config.BackendCPU, Regions: f})
-	clip, q := r.clip("a", "h264_crop")
-	d, _ := r.decoder(q)
-	d.(decoder.Sharer).Share(2)
-	if p, ok := places(t, d, clip); !ok || filepath.Dir(p.Region.Path) != f.Path() {
-		t.Errorf("%+v", p)
-	}
-	none := open(t, backend.Config{Kind: config.BackendCPU})
-	d, _ = none.decoder(q)
-	d.(decoder.Sharer).Share(2)
-	if _, ok := places(t, d, clip); ok || !errors.Is(d.(decoder.Sharer).ShareErr(), decoder.ErrUnsupported) {
-		t.Errorf("shared: %v, %v", ok, d.(decoder.Sharer).ShareErr())
-	}
-}
-
-// A camera on the GPU shares there; the decoder on the CPU that follows is told what the
-// other one was.
-func TestShareAfterTakeover(t *testing.T) {
-	f := folder(t)
-	_, r := openCUDA(t, backend.Config{Regions: f})
-	clip, q := r.clip("a", "h264_crop")
-	d, _ := r.decoder(q)
-	d.(decoder.Sharer).Share(2)
-	if p, ok := places(t, d, clip); !ok || p.Region.Path != "" || p.Region.Handle == nil {
-		t.Errorf("on the GPU: %+v, %v", p.Region, d.(decoder.Sharer).ShareErr())
-	}
-	clip, q = r.clip("b", "h264_high10")
-	d, chosen := r.decoder(late(q))
-	d.(decoder.Sharer).Share(2)
-	p, ok := places(t, d, clip)
-	if len(*chosen) != 2 || !ok || filepath.Dir(p.Region.Path) != f.Path() {
-		t.Errorf("chosen %v, then %+v: %v", *chosen, p.Region, d.(decoder.Sharer).ShareErr())
-	}
-	d.(decoder.Sharer).Share(0)
-	if _, ok := places(t, d, clip); ok || f.Bytes() != 0 {
-		t.Errorf("shared: %v, %d bytes of regions", ok, f.Bytes())
+	if region == nil || region.Path == "" || region.Handle != nil {
+		t.Errorf("frames of the CPU lie in %+v: %v", region, sharer.ShareErr())
 	}
 }
