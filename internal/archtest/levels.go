@@ -68,6 +68,7 @@ func units() []unit {
 		{path: "cmd", level: levelProgram},
 		{path: "bench", level: levelProgram},
 		{path: "internal/peers", level: levelProgram},
+		{path: "internal/faults", level: levelProgram},
 		{path: "examples", level: levelProgram},
 		{path: "tools", level: levelProgram},
 	}

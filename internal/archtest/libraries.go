@@ -16,7 +16,7 @@ type library struct {
 func libraries() []library {
 	return []library{
 		{prefix: "google.golang.org/grpc", users: []string{
-			"api", "server", "cmd", "bench", "examples", "internal/e2e", "inference", "internal/kserve", "internal/kservetest",
+			"api", "server", "cmd", "bench", "examples", "internal/e2e", "internal/faults", "inference", "internal/kserve", "internal/kservetest",
 		}},
 		{prefix: "github.com/bluenviron/gortsplib", users: []string{"rtsp"}},
 		{prefix: "github.com/asticode/go-astiav", users: []string{"decoder/avcodec", "convert/hostconv"}},

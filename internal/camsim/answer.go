@@ -36,7 +36,7 @@ func (c *conn) answer(h *Handle, b *Behaviour, req *request, track int) *respons
 			return &response{status: code}
 		}
 	}
-	if id := sessionID(req); id != "" && (c.viewer == nil || c.viewer.id != id) {
+	if id := sessionID(req); id != "" && !b.AnySession && (c.viewer == nil || c.viewer.id != id) {
 		return &response{status: 454}
 	}
 	switch req.method {

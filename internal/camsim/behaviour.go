@@ -30,6 +30,7 @@ type Behaviour struct {
 	ChannelShift  int            // added to the interleaved channels that were asked for
 	MaxSessions   int            // 453 to SETUP while there are as many sessions (0 = no limit)
 	Linger        time.Duration  // how long a session counts after its connection was lost without TEARDOWN
+	AnySession    bool           // take requests with any name of a session
 	// Respond changes answers, see Note: [Hooks].
 	Respond func(Request, *Reply)
 

@@ -192,3 +192,9 @@ func (h *Handle) timestamp(t time.Time, rate int) uint32 {
 	part := int64(d % time.Second)
 	return h.base + uint32(whole*int64(rate)+(part*int64(rate)+int64(time.Second)/2)/int64(time.Second))
 }
+
+// Clip is what the camera shows now.
+func (h *Handle) Clip() *testvideo.Clip {
+	b := h.now()
+	return h.clip(&b)
+}
