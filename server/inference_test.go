@@ -184,14 +184,21 @@ func TestInferences(t *testing.T) {
 	}
 }
 
+// deviceMemory is memory of fakeDevice as the inference server has it.
+type deviceMemory []byte
+
+func (m deviceMemory) Read(offset, size int64) ([]byte, error) { return m[offset:][:size], nil }
+func (deviceMemory) Close() error                              { return nil }
+
 // Memory of a GPU goes to the inference server by its handle.
 func TestInferencesOnDevice(t *testing.T) {
 	device := &fakeDevice{}
-	in := newInferring(t, folderOf(t), kservetest.Config{Device: func(handle []byte, n int64) []byte {
-		if r := device.last(); n == 1 && string(handle) == string(r.region.Handle) {
-			return r.memory
+	in := newInferring(t, folderOf(t), kservetest.Config{Device: func(handle []byte, n int64) (kservetest.Device, error) {
+		r := device.last()
+		if n != 1 || string(handle) != string(r.region.Handle) {
+			return nil, errors.New("another handle")
 		}
-		return nil
+		return deviceMemory(r.memory), nil
 	}}, "a")
 	device.tensors = in.tensors
 	in.server.cfg.DeviceBatches = device

@@ -6,18 +6,23 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/gpu/gputest"
 	"github.com/frameport/frameport/internal/camsim"
 	"github.com/frameport/frameport/internal/kservetest"
 )
@@ -55,14 +60,16 @@ func serveModels() error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		close(stop)
 	}()
-	return kservetest.Serve(kservetest.Config{Models: map[string]*kservetest.Model{"barcode": barcode}, Before: before}, func(address string) { fmt.Println(address) }, stop)
+	return kservetest.Serve(kservetest.Config{
+		Models: map[string]*kservetest.Model{"barcode": barcode}, Before: before, Device: openModelDevice,
+	}, func(address string) { fmt.Println(address) }, stop)
 }
 
 // models is another process with an inference server.
-func models(t *testing.T) (address string, requests *bufio.Scanner) {
+func models(t *testing.T, env ...string) (address string, requests *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), modelsOf+"=1")
+	cmd.Env = append(append(os.Environ(), modelsOf+"=1"), env...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -113,6 +120,76 @@ func TestInferences(t *testing.T) {
 		w.add(clip, over(site.Camera(clip, clip, camsim.Camera{}).URL()))
 		w.running(clip)
 	}
+	end := readCodes(t, w, site, requests, clips, frameportv1.Delivery_DELIVERY_SHARED_MEMORY)
+	end()
+	until(t, "the memory to be given back", func() bool {
+		left, err := os.ReadDir(filepath.Join(folder, "s"))
+		return err == nil && len(left) == 0
+	})
+	if strings.Contains(w.log.String(), "stays mapped") {
+		t.Error("the inference server did not unmap the memory")
+	}
+	got := command(t, nil, "", "doctor", "--inference-server=codes="+address, "--inference-server=gone=127.0.0.1:1")
+	if !strings.Contains(got.out, "codes at "+address+": ready") || !strings.Contains(got.out, "gone at 127.0.0.1:1: inference server unavailable") {
+		t.Errorf("doctor: %s %s", got.out, got.err)
+	}
+	w.stop()
+}
+
+// The same in memory of a GPU, which the model's process opens by its handle.
+func TestDeviceInferences(t *testing.T) {
+	t.Parallel()
+	address, requests := models(t, gputest.PathVariable+"="+gputest.LibraryPath(t))
+	site := NewSite(t, camsim.Config{})
+	w, _ := startGPU(t, nil, "--inference-server=codes="+address)
+	clips := []string{"h264_720p", "h265_720p"}
+	for _, clip := range clips {
+		w.add(clip, over(site.Camera(clip, clip, camsim.Camera{}).URL()))
+		w.running(clip)
+	}
+	end := readCodes(t, w, site, requests, clips, frameportv1.Delivery_DELIVERY_CUDA_IPC)
+	if w.device().GetLedger().GetBatchBytes() == 0 {
+		t.Error("the batches are not on the GPU")
+	}
+	end()
+	until(t, "the memory to be given back", func() bool { return w.device().GetLedger().GetBatchBytes() == 0 })
+	if strings.Contains(w.log.String(), "stays mapped") {
+		t.Error("the inference server did not close the memory")
+	}
+}
+
+// modelDevice is memory of a GPU as the inference server has it.
+type modelDevice struct {
+	mu sync.Mutex
+	*opened
+}
+
+func openModelDevice(handle []byte, device int64) (kservetest.Device, error) {
+	o, err := openDevice(&frameportv1.SharedRegion{
+		Kind: frameportv1.RegionKind_REGION_KIND_CUDA_IPC, RawHandle: handle, DeviceUuid: strconv.FormatInt(device, 10),
+		SlotStride: 2 * readerWidth * readerHeight * 3,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &modelDevice{opened: o}, nil
+}
+
+func (d *modelDevice) Read(offset, size int64) ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	data, err := d.read(&frameportv1.SharedTensor{Offset: uint64(offset), ByteSize: uint64(size)})
+	return slices.Clone(data), err
+}
+
+func (d *modelDevice) Close() error {
+	return errors.Join(d.pinned.Close(), d.stream.Close(), d.memory.Close(), d.device.Close())
+}
+
+// readCodes takes answers of the model and compares them with the cameras; end ends the
+// stream.
+func readCodes(t *testing.T, w *worker, site *Site, requests *bufio.Scanner, clips []string, delivery frameportv1.Delivery) (end func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	stream, err := frameportv1.NewInferenceServiceClient(w.conn).StreamInferences(ctx)
 	if err != nil {
@@ -125,7 +202,7 @@ func TestInferences(t *testing.T) {
 		}
 	}
 	send(&frameportv1.StreamInferencesRequest{Request: &frameportv1.StreamInferencesRequest_Start{Start: &frameportv1.StreamInferencesStart{
-		CameraIds: clips, Server: "codes", ModelName: "barcode", OutputNames: []string{"code"}, Credits: proto.Int32(2), MaxBatchSize: 2,
+		CameraIds: clips, Server: "codes", Delivery: delivery, ModelName: "barcode", OutputNames: []string{"code"}, Credits: proto.Int32(2), MaxBatchSize: 2,
 		Tensor: startShared(clips).GetStart().GetTensor(),
 	}}})
 	seen := map[string]int{}
@@ -151,18 +228,5 @@ func TestInferences(t *testing.T) {
 		}
 		send(&frameportv1.StreamInferencesRequest{Request: &frameportv1.StreamInferencesRequest_Credits{Credits: 1}})
 	}
-	cancel()
-	until(t, "the memory to be given back", func() bool {
-		left, err := os.ReadDir(filepath.Join(folder, "s"))
-		return err == nil && len(left) == 0
-	})
-	text := w.log.String()
-	if strings.Contains(text, "stays mapped") {
-		t.Error("the inference server did not unmap the memory")
-	}
-	got := command(t, nil, "", "doctor", "--inference-server=codes="+address, "--inference-server=gone=127.0.0.1:1")
-	if !strings.Contains(got.out, "codes at "+address+": ready") || !strings.Contains(got.out, "gone at 127.0.0.1:1: inference server unavailable") {
-		t.Errorf("doctor: %s %s", got.out, got.err)
-	}
-	w.stop()
+	return cancel
 }

@@ -19,10 +19,17 @@ type memory struct {
 }
 
 type region struct {
-	info  *kserve.SystemSharedMemoryStatusResponse_RegionStatus
-	bytes []byte // nil for memory of a GPU that can't be opened
-	file  bool   // bytes are mapped
-	users int    // requests that read it
+	info   *kserve.SystemSharedMemoryStatusResponse_RegionStatus
+	bytes  []byte // mapped; nil for memory of a GPU
+	device Device // that memory, when it could be opened
+	users  int    // requests that read it
+}
+
+// Device is memory of a GPU that was opened by its handle.
+type Device interface {
+	// Read copies a part of it. It may be called from many goroutines.
+	Read(offset, size int64) ([]byte, error)
+	Close() error
 }
 
 // open does what shm_open of glibc and mmap do.
@@ -47,20 +54,27 @@ func open(key string, offset, size uint64) ([]byte, error) {
 	return unix.Mmap(fd, int64(offset), int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
 
-// register adds a region: device, or what its key opens.
-func (m *memory) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, device []byte) error {
+// register adds a region: a device's, or what its key opens.
+func (m *memory) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, device func() (Device, error)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.regions[info.GetName()] != nil {
 		return status.Errorf(codes.AlreadyExists, "shared memory region '%s' already in manager", info.GetName())
 	}
-	r := &region{info: info, bytes: device}
+	r := &region{info: info}
+	if device != nil {
+		opened, err := device()
+		if err != nil {
+			return status.Errorf(codes.InvalidArgument, "failed to open CUDA IPC handle: %v", err)
+		}
+		r.device = opened
+	}
 	if info.GetKey() != "" {
 		bytes, err := open(info.GetKey(), info.GetOffset(), info.GetByteSize())
 		if err != nil {
 			return status.Errorf(codes.Internal, "Unable to open shared memory region: '%s': %v", info.GetKey(), err)
 		}
-		r.bytes, r.file = bytes, true
+		r.bytes = bytes
 	}
 	m.regions[info.GetName()] = r
 	return nil
@@ -81,7 +95,10 @@ func (m *memory) unregister(name string) error {
 }
 
 func (r *region) unmap() error {
-	if !r.file {
+	switch {
+	case r.device != nil:
+		return r.device.Close()
+	case r.bytes == nil:
 		return nil
 	}
 	return unix.Munmap(r.bytes)
@@ -99,7 +116,12 @@ func (m *memory) use(name string, offset, size int64) (data []byte, done func(),
 	if offset < 0 || size < 0 || offset+size > int64(r.info.GetByteSize()) {
 		return nil, nil, status.Errorf(codes.InvalidArgument, "Invalid offset + byte size for shared memory region: '%s'", name)
 	}
-	if r.bytes != nil {
+	switch {
+	case r.device != nil:
+		if data, err = r.device.Read(offset, size); err != nil {
+			return nil, nil, status.Error(codes.Internal, err.Error())
+		}
+	case r.bytes != nil:
 		data = r.bytes[offset:][:size:size]
 	}
 	r.users++

@@ -27,8 +27,8 @@ type Config struct {
 	Models map[string]*Model
 	// Refuse, when set, is the error of every registration of memory.
 	Refuse error
-	// Device, when set, is what a handle of GPU memory opens.
-	Device func(handle []byte, device int64) []byte
+	// Device, when set, opens memory of a GPU by its handle.
+	Device func(handle []byte, device int64) (Device, error)
 	// Before, when set, is called before a model runs: it may wait until ctx ends, or
 	// return an error.
 	Before func(ctx context.Context, r Request) error
@@ -144,7 +144,7 @@ func (s *Server) SystemSharedMemoryStatus(context.Context, *kserve.SystemSharedM
 	return out, nil
 }
 
-func (s *Server) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, handle, device []byte) error {
+func (s *Server) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, handle []byte, device func() (Device, error)) error {
 	if s.cfg.Refuse != nil {
 		return s.cfg.Refuse
 	}
@@ -176,9 +176,9 @@ func (s *Server) CudaSharedMemoryRegister(_ context.Context, r *kserve.CudaShare
 	if len(r.GetRawHandle()) != 64 {
 		return nil, status.Error(codes.InvalidArgument, "failed to register CUDA shared memory region: invalid handle")
 	}
-	var device []byte
+	var device func() (Device, error)
 	if s.cfg.Device != nil {
-		device = s.cfg.Device(r.GetRawHandle(), r.GetDeviceId())
+		device = func() (Device, error) { return s.cfg.Device(r.GetRawHandle(), r.GetDeviceId()) }
 	}
 	info := &kserve.SystemSharedMemoryStatusResponse_RegionStatus{Name: r.GetName(), ByteSize: r.GetByteSize()}
 	return &kserve.CudaSharedMemoryRegisterResponse{}, s.register(info, r.GetRawHandle(), device)
