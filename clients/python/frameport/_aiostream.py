@@ -142,10 +142,14 @@ class BatchStream(CreditStream[Batch]):
     def __init__(
         self, stream: Callable[[], Any], start: frame_service_pb2.StreamBatchesRequest, address: str
     ) -> None:
-        reader = _shared.Reader()
+        self._reader = reader = _shared.Reader()
         # What take returns for a region is None, and does not leave __anext__.
         take = cast("Callable[[Any], Batch]", reader.take)
         super().__init__(stream, start, reader.requests, take, address)
+
+    def _end(self) -> None:
+        self._reader.forget()
+        super()._end()
 
     async def __anext__(self) -> Batch:
         batch: Optional[Batch] = None
@@ -223,8 +227,8 @@ class ShareStream(Stream[SharedFrame]):
         raise self._translated(error) from None
 
     def _end(self) -> None:
+        self._leases.forget()  # first: memory of a GPU is closed before its owner frees it
         super()._end()
-        self._leases.forget()
 
     async def close(self) -> None:
         """Ends the stream and all its leases. A task that waits for the next frame sees the

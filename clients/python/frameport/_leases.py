@@ -27,6 +27,7 @@ class Leases:
         # Rings that frames or the newest lease refer to; the last one that goes unmaps.
         self._rings: weakref.WeakValueDictionary[str, Ring] = weakref.WeakValueDictionary()
         self._ring: Optional[Ring] = None
+        self._forgotten = False
 
     def make_room(self) -> None:
         """Gives the oldest frame back when as many are held as are allowed."""
@@ -35,6 +36,8 @@ class Leases:
 
     def take(self, message: Any) -> None:
         """Takes what the worker sent."""
+        if self._forgotten:
+            return
         if message.WhichOneof("response") == "region":
             region = message.region
             self._ring = self._rings.get(region.name) or Ring(region)
@@ -61,6 +64,7 @@ class Leases:
 
     def forget(self) -> None:
         """Forgets all frames: their leases have ended with the stream."""
+        self._forgotten = True
         self._held.clear()
         self._newest = self._ring = None
 

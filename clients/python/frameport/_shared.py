@@ -16,10 +16,14 @@ class Reader:
     def __init__(self) -> None:
         self._memory: Optional[_regions.Memory] = None
         self._lease = 0
+        self._forgotten = False
         self._granted = True  # by the start
 
     def take(self, message: Any) -> Optional[Batch]:
-        """Returns the batch of a message, or None for one that is about memory."""
+        """Returns the batch of a message, or None for one that is about memory, or that came
+        when the stream was closed."""
+        if self._forgotten:
+            return None
         if message.WhichOneof("response") == "region":
             self._memory = _regions.open_memory(message.region, instead='delivery="inline"')
             return None
@@ -33,7 +37,13 @@ class Reader:
             return []
         self._granted = True
         asked = [_requests.one_batch()]
-        if self._lease and self._memory is not None:
-            self._memory.settle()
+        memory = self._memory
+        if self._lease and memory is not None:
+            memory.settle()
             asked.insert(0, _requests.give_back(self._lease))
         return asked
+
+    def forget(self) -> None:
+        """Lets go of the memory, whose owner frees it when the stream ends."""
+        self._forgotten = True
+        self._memory = None

@@ -184,10 +184,15 @@ class BatchStream(CreditStream[Batch], Iterator[Batch]):
         start: frame_service_pb2.StreamBatchesRequest,
         address: str,
     ) -> None:
-        reader = _shared.Reader()
+        self._reader = reader = _shared.Reader()
         # What take returns for a region is None, and does not leave __next__.
         take = cast("Callable[[Any], Batch]", reader.take)
         super().__init__(stream, start, reader.requests, take, address)
+
+    def close(self) -> None:
+        """Ends the stream. A thread that waits for the next item sees the end of the loop."""
+        self._reader.forget()
+        super().close()
 
     def __next__(self) -> Batch:
         batch: Optional[Batch] = None
@@ -248,6 +253,6 @@ class ShareStream(Stream[SharedFrame], Iterator[SharedFrame]):
     def close(self) -> None:
         """Ends the stream and all its leases. A thread that waits for the next frame sees
         the end of the loop."""
+        self._leases.forget()  # first: memory of a GPU is closed before its owner frees it
         super().close()
         self._requests.put(None)
-        self._leases.forget()

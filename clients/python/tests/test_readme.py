@@ -30,6 +30,7 @@ class Readme(unittest.TestCase):
             [r"street 1/\d+ \(360, 640, 3\) age -?\d+ ms, skipped \d+", r"parking 1/\d+ \(360, 640, 3\)"],
             [r"current door connecting|added door|current door running", r"door running", r"\[\('door', 1280, None\)\]"],
             [r"parking \(1080, 1920\) mean", r"street \(720, 1280\) mean", "CAMERA_NOT_FOUND - no camera"],
+            [r"(i420 \(720, 1280\) \(360, 640\) mean \d+\.\d, age -?\d+\.\d ms\n){3}\(720, 1280, 3\) True"],
             [
                 r"\([12], 3, 640, 640\) float32",
                 r"street \(320\.0, 200\.0, 640\.0, 520\.0\) -?[0-9.]+ ms old, give or take [0-9.]+"
