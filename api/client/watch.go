@@ -40,14 +40,17 @@ func (c *Client) Watch(ctx context.Context, o WatchOptions) iter.Seq2[*frameport
 		},
 	}}
 	credit := &frameportv1.WatchFramesRequest{Request: &frameportv1.WatchFramesRequest_Credits{Credits: 1}}
-	return oneByOne(ctx, c.Frames.WatchFrames, start, credit, (*frameportv1.WatchFramesResponse).GetFrame)
+	return oneByOne(ctx, c.Frames.WatchFrames, start, func(r *frameportv1.WatchFramesResponse) (*frameportv1.Frame, []*frameportv1.WatchFramesRequest, error) {
+		return r.GetFrame(), []*frameportv1.WatchFramesRequest{credit}, nil
+	})
 }
 
 // oneByOne iterates over what a call sends against credits, of which there is never
-// more than one: granted by start, and by credit each time the loop body is done.
+// more than one: granted by start, and by what take returns each time the loop body is
+// done. Of a message without a value take returns none.
 func oneByOne[Q, R, T any](
 	ctx context.Context, open func(context.Context, ...grpc.CallOption) (grpc.BidiStreamingClient[Q, R], error),
-	start, credit *Q, value func(*R) *T,
+	start *Q, take func(*R) (value *T, done []*Q, err error),
 ) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		call, cancel := context.WithCancel(ctx)
@@ -57,16 +60,22 @@ func oneByOne[Q, R, T any](
 			yield(nil, reasonOrContext(ctx, err))
 			return
 		}
-		for next := start; ; next = credit {
-			_ = stream.Send(next) // when it fails, Recv knows why
+		for next := []*Q{start}; ; {
+			for _, m := range next {
+				_ = stream.Send(m) // when it fails, Recv knows why
+			}
+			var value *T
 			r, err := stream.Recv()
+			if err == nil {
+				value, next, err = take(r)
+			}
 			switch {
 			case errors.Is(err, io.EOF):
 				return
 			case err != nil:
 				yield(nil, reasonOrContext(ctx, err))
 				return
-			case !yield(value(r), nil):
+			case value != nil && !yield(value, nil):
 				return
 			}
 		}

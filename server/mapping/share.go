@@ -57,8 +57,9 @@ func Lease(cameraID string, info *frame.Info, at frame.Place, skipped *frameport
 		Corrupt:           info.Corrupt,
 		Skipped:           skipped,
 	}
-	for _, p := range r.Planes {
-		l.ByteSize = max(l.ByteSize, uint64(p.Offset+int64(p.Pitch)*int64(p.Rows)))
+	sizes, _ := r.Format.Planes(r.Width, r.Height)
+	for i, p := range r.Planes { // the last row ends with its pixels
+		l.ByteSize = max(l.ByteSize, uint64(p.Offset+int64(p.Pitch)*int64(p.Rows-1)+int64(sizes[i].RowBytes)))
 	}
 	if info.CaptureError > 0 {
 		l.CaptureTimeError = durationpb.New(info.CaptureError)

@@ -43,7 +43,7 @@ func TestRegion(t *testing.T) {
 	info.PTS, info.Capture, info.CaptureError, info.Received, info.Source = time.Second, received.Add(-1), time.Millisecond, received, media.ClockRTCP
 	skipped := &frameportv1.Skipped{SlowConsumer: 3}
 	lease := &frameportv1.FrameLease{
-		Region: "region-x", Slot: 2, Offset: 4096 + 2*8192, ByteSize: 384 + 64, Generation: 9,
+		Region: "region-x", Slot: 2, Offset: 4096 + 2*8192, ByteSize: 384 + 32 + 3, Generation: 9,
 		CameraId: "door", Epoch: 2, Sequence: 7, Pts: durationpb.New(time.Second),
 		CaptureTime: timestamppb.New(received.Add(-1)), CaptureTimeSource: frameportv1.CaptureTimeSource_CAPTURE_TIME_SOURCE_RTCP, CaptureTimeError: durationpb.New(time.Millisecond),
 		ReceivedTime: timestamppb.New(received), DecodedTime: timestamppb.New(received.Add(1)), KeyFrame: true, Corrupt: true, Skipped: skipped,
