@@ -28,6 +28,11 @@ for package in gpu gpu/surface gpu/kernels decoder/nvdec convert/gpuconv jpeg/nv
 	go test -c -trimpath -ldflags '-s -w' -o "$programs/tests/${package//\//-}.test" "./$package"
 done
 bench/gpu/clips.sh "$out/clips"
+# A reader of the worker's GPU memory, for machines whose Python has grpcio, protobuf and
+# numpy: PYTHONPATH=python python3 python/cuda_ipc.py
+mkdir -p "$out/python"
+cp -r clients/python/frameport clients/python/examples/cuda_ipc.py "$out/python"
+find "$out/python" -name __pycache__ -prune -exec rm -r {} +
 
 # nvJPEG is not part of the driver. Without a network the bundle is made without it.
 wheels=$cache_dir/gpu-bundle/nvjpeg
