@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/internal/testvideo"
 	"github.com/frameport/frameport/media"
 )
 
@@ -78,6 +79,29 @@ func TestTimeline(t *testing.T) {
 	line.Damaged(broken)
 	if !line.Corrupt(broken) || !line.Corrupt(after) || line.Corrupt(next) || line.Corrupt(last) {
 		t.Error("damage found late must reach to the random-access unit, and no further")
+	}
+
+	// Pictures that are gone: also key frames are, until the next one.
+	waiting, key := add(360, false), add(400, true)
+	line.Lost()
+	after, next = add(440, false), add(480, true)
+	if !line.Corrupt(waiting) || !line.Corrupt(key) || !line.Corrupt(after) || line.Corrupt(next) {
+		t.Error("what is lost must reach to the next random-access unit, and no further")
+	}
+}
+
+// TestGuardPictures: how many pictures a decoder keeps, as the stream says (and ffmpeg's
+// trace_headers: max_num_ref_frames, sps_max_dec_pic_buffering_minus1).
+func TestGuardPictures(t *testing.T) {
+	for name, want := range map[string]int{"h264_720p": 6, "h264_bframes": 6, "h265_720p": 4, "h265_bframes": 5, "mjpeg_480p": 0} {
+		c, err := testvideo.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := Guard{Codec: c.Codec, Limits: decoder.DefaultLimits()}
+		if err := g.Check(c.Units[0].Data); err != nil || g.Pictures != want {
+			t.Errorf("%s: %d, %v; want %d", name, g.Pictures, err, want)
+		}
 	}
 }
 
