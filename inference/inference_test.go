@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -26,8 +25,6 @@ import (
 	"github.com/frameport/frameport/internal/kservetest"
 	"github.com/frameport/frameport/internal/shm"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func means() map[string]*kservetest.Model {
 	return map[string]*kservetest.Model{"means": kservetest.Means(2, 2)}

@@ -2,12 +2,14 @@ package kservetest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
 	"github.com/frameport/frameport/internal/kserve"
@@ -25,6 +27,8 @@ type Request struct {
 // Config says how a server behaves.
 type Config struct {
 	Models map[string]*Model
+	// TLS, when set, is what the server proves its name with.
+	TLS *tls.Config
 	// Refuse, when set, is the error of every registration of memory.
 	Refuse error
 	// Device, when set, opens memory of a GPU by its handle.
@@ -49,7 +53,11 @@ type Server struct {
 
 // New makes a server that [Server.Serve] runs.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, memory: memory{regions: map[string]*region{}}, grpc: grpc.NewServer(grpc.MaxRecvMsgSize(64<<20), grpc.WaitForHandlers(true))}
+	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(64 << 20), grpc.WaitForHandlers(true)}
+	if cfg.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(cfg.TLS)))
+	}
+	s := &Server{cfg: cfg, memory: memory{regions: map[string]*region{}}, grpc: grpc.NewServer(options...)}
 	kserve.RegisterGRPCInferenceServiceServer(s.grpc, s)
 	return s
 }
@@ -76,14 +84,14 @@ func (s *Server) Requests() []Request {
 	return append([]Request(nil), s.requests...)
 }
 
-// Registered is how many regions were registered.
+// Registered is how often a region was to be registered.
 func (s *Server) Registered() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.registered
 }
 
-// Handles are the handles of GPU memory that were registered.
+// Handles are those of GPU memory that was to be registered.
 func (s *Server) Handles() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,19 +153,16 @@ func (s *Server) SystemSharedMemoryStatus(context.Context, *kserve.SystemSharedM
 }
 
 func (s *Server) register(info *kserve.SystemSharedMemoryStatusResponse_RegionStatus, handle []byte, device func() (Device, error)) error {
-	if s.cfg.Refuse != nil {
-		return s.cfg.Refuse
-	}
-	if err := s.memory.register(info, device); err != nil {
-		return err
-	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.registered++
 	if handle != nil {
 		s.handles = append(s.handles, handle)
 	}
-	return nil
+	s.mu.Unlock()
+	if s.cfg.Refuse != nil {
+		return s.cfg.Refuse
+	}
+	return s.memory.register(info, device)
 }
 
 // SystemSharedMemoryRegister implements the protocol.
