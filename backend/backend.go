@@ -7,6 +7,7 @@ import (
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/internal/shm"
@@ -56,6 +57,7 @@ type Backend struct {
 	Encoder   jpeg.Encoder
 
 	regions  *shm.Folder
+	shared   decoder.SharedPictures
 	cuda     *cuda     // nil: there is the CPU only
 	takeover *takeover // with cuda
 	engines  []closer  // in the order of their construction
@@ -104,6 +106,12 @@ func (b *Backend) Parallel() int {
 		return 0
 	}
 	return b.cuda.parallel()
+}
+
+// SharedPictures are how many pictures of cameras on the CPU were decoded where other
+// processes map them, and how many were to be and were not.
+func (b *Backend) SharedPictures() (inPlace, elsewhere uint64) {
+	return b.shared.InPlace.Load(), b.shared.Elsewhere.Load()
 }
 
 // DeviceMemory is what a camera holds of the GPUs' memory.

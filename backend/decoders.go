@@ -19,7 +19,7 @@ func (b *Backend) NewDecoder(r camera.DecoderRequest) (decoder.Decoder, error) {
 		// Restored and declared cameras were not asked about.
 		return nil, fmt.Errorf("%w: %w", decoder.ErrUnsupported, err)
 	}
-	r.Regions = b.regions
+	r.Regions, r.Shared = b.regions, &b.shared
 	if b.cuda == nil || r.Backend == config.BackendCPU {
 		r.Chosen(onCPU(""))
 		return newHostDecoder(r.Config)

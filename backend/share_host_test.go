@@ -56,6 +56,9 @@ func TestShareOnCPU(t *testing.T) {
 	if p, ok := places(t, d, clip); !ok || filepath.Dir(p.Region.Path) != f.Path() {
 		t.Errorf("%+v", p)
 	}
+	if n, elsewhere := r.SharedPictures(); n == 0 || n+elsewhere != uint64(len(clip.Units)) {
+		t.Errorf("%d pictures were shared, %d not", n, elsewhere)
+	}
 	none := open(t, backend.Config{Kind: config.BackendCPU})
 	d, _ = none.decoder(q)
 	d.(decoder.Sharer).Share(2)

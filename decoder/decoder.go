@@ -3,6 +3,7 @@ package decoder
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/frameport/frameport/frame"
@@ -92,6 +93,18 @@ type Config struct {
 	Account *frame.Account
 	// Regions is where decoders in host memory make regions; nil = they can't share.
 	Regions *shm.Folder
+	// Shared is where decoders in host memory count pictures while they share; may be nil.
+	Shared *SharedPictures
+}
+
+// SharedPictures counts the pictures that were made while they were to be shared.
+type SharedPictures struct {
+	// InPlace were decoded into a region, or written there by a conversion that they
+	// needed anyway: nothing was copied.
+	InPlace atomic.Uint64
+	// Elsewhere lie where no other process can map them: no slot was free, or there was
+	// no region for them.
+	Elsewhere atomic.Uint64
 }
 
 // Errors that callers branch on.

@@ -112,6 +112,8 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 
 	if shared.Folder != nil {
 		metrics.Gauge("shared_memory_bytes", "Memory that clients on this machine can map.", func() float64 { return float64(shared.Folder.Bytes()) })
+		metrics.Counter("pictures_shared_total", "Pictures that the CPU decoded straight into memory that clients map.", func() float64 { n, _ := b.SharedPictures(); return float64(n) })
+		metrics.Counter("pictures_unshared_total", "Pictures that clients were to map and can't, because no slot was free or they have a new shape.", func() float64 { _, n := b.SharedPictures(); return float64(n) })
 	}
 	servers, err := listen(ctx, s)
 	if err != nil {

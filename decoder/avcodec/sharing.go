@@ -55,12 +55,16 @@ type sharing struct {
 	wait    time.Duration
 	at      time.Time // not before then another region is made
 	count   Shared
+	total   *decoder.SharedPictures
 }
 
 func newSharing(n *native, cfg decoder.Config) *sharing {
-	s := &sharing{native: n, codec: cfg.Format.Codec, folder: cfg.Regions, account: cfg.Account, kept: cfg.Frames, now: time.Now}
+	s := &sharing{native: n, codec: cfg.Format.Codec, folder: cfg.Regions, account: cfg.Account, kept: cfg.Frames, total: cfg.Shared, now: time.Now}
 	if s.kept == 0 {
 		s.kept = usualFrames
+	}
+	if s.total == nil {
+		s.total = &decoder.SharedPictures{}
 	}
 	return s
 }
@@ -308,8 +312,10 @@ func (s *sharing) counted(shared bool, how *uint64) {
 	case s.frames == 0:
 	case shared:
 		*how++
+		s.total.InPlace.Add(1)
 	default:
 		s.count.Unshared++
+		s.total.Elsewhere.Add(1)
 	}
 }
 
