@@ -16,7 +16,7 @@ work=$(mktemp -d "$out/work.XXXXXX") || exit 1
 work=$(cd "$work" && pwd)
 trap 'rm -rf "$work"' EXIT
 tar -xzf "$here/programs.tar.gz" -C "$work" || exit 1
-ln -s "$here/clips" "$here/manifest.json" "$work/"
+ln -s "$here/clips" "$here/python" "$here/manifest.json" "$work/"
 # The driver keeps what it compiles: not in the home folder, which may not be writable.
 export CUDA_CACHE_PATH=$work/cache
 

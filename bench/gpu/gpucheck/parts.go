@@ -19,6 +19,7 @@ func parts() []part {
 		part{name: "worker", about: "a worker with cameras and a client, over the API", limit: 60 * time.Second, run: measureAtWork},
 		part{name: "ipc", about: "an IPC handle opened by a second process", limit: 30 * time.Second, run: checkIPC},
 		part{name: "ipc/batches", about: "batches in device memory, read by a second process", limit: 60 * time.Second, run: measureHandOff},
+		part{name: "ipc/python", about: "a camera's frames in device memory, read by a program in Python", limit: 45 * time.Second, run: readInPython},
 		part{name: "batch", about: "frames in device memory to a batch of tensors there", limit: 45 * time.Second, run: measureBatches},
 		part{name: "memory", about: "device memory per item and per camera", limit: 60 * time.Second, run: measureMemory},
 		part{name: "marginal", about: "device memory by the number of cameras", limit: 100 * time.Second, run: measureMarginal},
