@@ -419,6 +419,9 @@ func TestGoExamplesRun(t *testing.T) {
 	if out, err := example("batches", "-batches", "3", "street"); err != nil || strings.Count(out, ": street 1/") != 3 || !strings.Contains(out, " of 1280x720") {
 		t.Errorf("batches: %v, %q", err, out)
 	}
+	if out, err := example("share", "-frames", "3", "street"); err != nil || strings.Count(out, "street 1/") != 3 || !strings.Contains(out, "I420 1280x720") {
+		t.Errorf("share: %v, %q", err, out)
+	}
 	if unix.Access(shm.Names, unix.W_OK) != nil {
 		t.Log("inferences was not run: " + shm.Names + " can't be written to")
 	} else if out, err := example("inferences", "-model", "means", "-size", "64", "-answers", "3", "street"); err != nil || strings.Count(out, ": street 1/") != 3 || !strings.Contains(out, "mean FP32 [1 3]") {

@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "reader:", readShared(of))
 		os.Exit(1)
 	}
+	if of := os.Getenv(framesReaderOf); of != "" {
+		fmt.Fprintln(os.Stderr, "reader:", readFrames(of))
+		os.Exit(1)
+	}
 	if of := os.Getenv(deviceReaderOf); of != "" {
 		fmt.Fprintln(os.Stderr, "reader:", readDevice(of))
 		os.Exit(1)

@@ -147,26 +147,32 @@ func TestSharedMemoryOfAKilledWorker(t *testing.T) {
 	site := NewSite(t, camsim.Config{})
 	clip := "h264_change_a"
 	url := site.Camera(clip, clip, camsim.Camera{}).URL()
-	begin := func() (*worker, *reader, string) {
+	begin := func() (*worker, *reader, *framesReader, string) {
 		w := start(t, nil, "--shm-dir=")
 		w.add(clip, over(url))
 		w.running(clip)
-		r := w.reader(clip)
+		r, frames := w.reader(clip), w.framesReader(site, clip)
 		r.line()
-		return w, r, fmt.Sprintf("%s/frameport-%d", base, w.cmd.Process.Pid)
+		frames.frames(1)
+		return w, r, frames, fmt.Sprintf("%s/frameport-%d", base, w.cmd.Process.Pid)
 	}
-	w, r, folder := begin()
-	if filepath.Dir(r.file) != folder {
-		t.Fatalf("the file is %s", r.file)
+	w, r, frames, folder := begin()
+	if filepath.Dir(r.file) != folder || filepath.Dir(frames.file) != folder {
+		t.Fatalf("the files are %s and %s", r.file, frames.file)
 	}
 	if err := w.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	<-w.exited
-	if gone(r.file) {
+	if gone(r.file) || gone(frames.file) {
 		t.Fatal("a killed worker has cleared up")
 	}
-	next, other, after := begin()
+	for frames.lines.Scan() { // it ends with its worker
+	}
+	next, other, more, after := begin()
+	if filepath.Base(more.file) == filepath.Base(frames.file) || filepath.Base(other.file) == filepath.Base(r.file) {
+		t.Errorf("a name was used twice: %s after %s, %s after %s", more.file, frames.file, other.file, r.file)
+	}
 	if !gone(folder) {
 		t.Errorf("%s is still there", folder)
 	}
@@ -174,6 +180,7 @@ func TestSharedMemoryOfAKilledWorker(t *testing.T) {
 		t.Error("the log does not say what was removed")
 	}
 	other.kill()
+	more.kill()
 	next.stop()
 	if !gone(after) {
 		t.Errorf("%s is left behind", after)
