@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -10,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/internal/shm"
 )
 
 func TestSharedMemorySettings(t *testing.T) {
@@ -78,5 +82,36 @@ func TestOpenShared(t *testing.T) {
 	}
 	if sharedText("off") != "off" {
 		t.Error(sharedText("off"))
+	}
+}
+
+// Names that a killed worker had for an inference server go with the next start.
+func TestOpenSharedRemovesDeadNames(t *testing.T) {
+	if unix.Access(shm.Names, unix.W_OK) != nil {
+		t.Skip(shm.Names + " can't be written to")
+	}
+	base, err := os.MkdirTemp(shm.Names, "frameport-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{filepath.Join(base, "s"), ""} {
+		dead := filepath.Join(shm.Names, "frameport-"+strings.ToLower(rand.Text()))
+		if err := os.WriteFile(dead, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := openShared(config.SharedMemory{Dir: dir, Limit: 1 << 20, Lease: time.Second}, slog.New(slog.DiscardHandler))
+		if got.Folder == nil {
+			t.Fatal(got.Reason)
+		}
+		if err := got.Folder.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(dead); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %s is still there: %v", dir, dead, err)
+			_ = os.Remove(dead)
+		}
+	}
+	if err := os.Remove(base); err != nil {
+		t.Error(err)
 	}
 }
