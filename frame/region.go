@@ -6,7 +6,7 @@ import (
 	"github.com/frameport/frameport/media"
 )
 
-// ErrLost: other processes can't see what lies in a region any more, for example
+// ErrLost is that other processes can't see what lies in a region any more, for example
 // because somebody has removed its file. When it was shortened, the pixels are gone for
 // this process too; what is decoded from such pictures is marked as corrupt.
 var ErrLost = errors.New("region lost")

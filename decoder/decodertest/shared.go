@@ -128,7 +128,7 @@ func testSharedCrop(t *testing.T, s Subject) {
 	h := share(t, s, decoder.Config{Format: *f})
 	h.play(c, f)
 	before := h.shared
-	au, f := croppedLeftTop(t)
+	au, _ := croppedLeftTop(t)
 	for range 3 {
 		if err := h.Decode(t.Context(), au, h.emit); err != nil {
 			t.Fatal(err)
