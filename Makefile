@@ -105,6 +105,17 @@ test-peers: deps-peers ## Run the tests against GStreamer's RTSP server, go2rtc 
 	@packages=$$(tools/tagged.sh peers); \
 	$(ENV) GO2RTC=$(CURDIR)/build/peers/go2rtc go test -tags peers -run '^TestPeer' -count=1 -parallel 8 -timeout 5m $(TESTFLAGS) $$packages
 
+# Every row of the catalogue of faults, and a storm of them (docs/reliability.md).
+ROW   ?= all
+SEED  ?= 1
+STORM ?= 30s
+.PHONY: faults
+faults: deps-test ## Try what cameras do wrong: all of it, or ROW=17 SEED=3; STORM=0s leaves the storm out
+	@$(ENV) export FRAMEPORT_FAULTS_ROWS='$(ROW)' FRAMEPORT_FAULTS_SEED='$(SEED)' \
+	  FRAMEPORT_FAULTS_STORM='$(if $(filter all,$(ROW)),$(filter-out 0 0s,$(STORM)))'; \
+	go test ./internal/faults -run '^(TestFaults|TestStorm)$$' -count=1 -parallel 16 -timeout 14m -v $(TESTFLAGS) \
+	  | { grep -v -E '^ *(=== |--- PASS|--- SKIP)' || true; }
+
 .PHONY: fuzz
 fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 	@$(ENV) tools/fuzz.sh $(FUZZTIME)

@@ -30,7 +30,7 @@ func Measure() (Usage, error) {
 	if err != nil {
 		return u, err
 	}
-	if own := m.Sys - m.HeapReleased; anonymous > own {
+	if own := m.Sys - m.HeapReleased; anonymous > own && !shadowed {
 		u.Native = anonymous - own
 	}
 	list, err := os.ReadDir("/proc/self/fd")
