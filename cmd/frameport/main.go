@@ -23,6 +23,7 @@ type cli struct {
 	Snapshot snapshotCmd `cmd:"" help:"Write the newest frame of a camera to a file."`
 	Watch    watchCmd    `cmd:"" help:"Receive frames and show rate, age and what was skipped."`
 	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can decode, and why not more."`
+	Fakecam  fakecamCmd  `cmd:"" help:"Be a camera, also one with faults, to try what happens."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
