@@ -32,6 +32,8 @@ type Worker struct {
 	SharedMemory SharedMemory
 	// InferenceServers run models on the cameras' frames; their names differ.
 	InferenceServers []InferenceServer
+	// CameraAddresses are where cameras may be.
+	CameraAddresses CameraAddresses
 }
 
 type workerDocument struct {
@@ -48,6 +50,7 @@ type workerDocument struct {
 	SharedMemory   SharedMemory `yaml:"shared_memory"`
 
 	InferenceServers []InferenceServer `yaml:"inference_servers"`
+	CameraAddresses  CameraAddresses   `yaml:"camera_addresses"`
 }
 
 func (d workerDocument) worker() Worker { return Worker(d) }

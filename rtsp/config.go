@@ -33,7 +33,7 @@ type Config struct {
 	Logins *LoginBudget
 	Dials  *DialLimiter
 	// DialContext opens TCP connections and resolves the name each time; nil =
-	// net.Dialer. This is the place for an address policy.
+	// net.Dialer. [address.Policy] makes one that is careful.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 

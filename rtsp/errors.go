@@ -15,6 +15,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 
 	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/rtsp/address"
 )
 
 // classify turns an error of the library, the network or TLS into a fault.
@@ -27,6 +28,9 @@ func classify(op string, err error) *fault.Error {
 	}
 	if e := ofTLS(op, err); e != nil {
 		return e
+	}
+	if errors.Is(err, address.ErrDenied) {
+		return fault.New(fault.Policy, op, err)
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):

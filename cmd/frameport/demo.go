@@ -47,6 +47,7 @@ func (c *demoCmd) Run(ctx context.Context, io streams) error {
 	}
 	wanted := []string{c.RTSPAddress, c.GRPCAddress, c.HTTPAddress}
 	settings := config.Worker{GRPCAddress: freeAddress(c.GRPCAddress), HTTPAddress: freeAddress(c.HTTPAddress), LogLevel: "warn"}
+	settings.CameraAddresses.Loopback = true // where its cameras are
 	c.apply(&settings.GPU)
 	if err := settings.Backend.UnmarshalText([]byte(c.Backend)); err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/frameport/frameport/inference"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/rtsp"
+	"github.com/frameport/frameport/rtsp/address"
 	"github.com/frameport/frameport/server"
 	"github.com/frameport/frameport/server/httpapi"
 	"github.com/frameport/frameport/telemetry"
@@ -85,10 +86,20 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		}
 	}()
 
+	servers, err := listen(ctx, s)
+	if err != nil {
+		return err
+	}
+	policy := cameraPolicy(s.CameraAddresses, servers.own())
 	cameras := camera.ManagerConfig{
-		NewSource:    newSources().open,
-		NewDecoder:   b.NewDecoder,
-		Admit:        b.Admit,
+		NewSource:  newSources(policy).open,
+		NewDecoder: b.NewDecoder,
+		Admit: func(id string, spec config.Camera) (func(), error) {
+			if err := admitAddress(policy, spec); err != nil {
+				return nil, err
+			}
+			return b.Admit(id, spec)
+		},
 		DeviceMemory: b.DeviceMemory,
 		Declared:     cfg.declared,
 		Account:      account,
@@ -98,7 +109,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	if s.StateDir != "" {
 		file, records, err := statefile.Open(s.StateDir)
 		if err != nil {
-			return err
+			return errors.Join(err, servers.close())
 		}
 		defer closing("state file", file.Close)
 		cameras.Store, cameras.Restored = file, records
@@ -114,10 +125,6 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		metrics.Gauge("shared_memory_bytes", "Memory that clients on this machine can map.", func() float64 { return float64(shared.Folder.Bytes()) })
 		metrics.Counter("pictures_shared_total", "Pictures that the CPU decoded straight into memory that clients map.", func() float64 { n, _ := b.SharedPictures(); return float64(n) })
 		metrics.Counter("pictures_unshared_total", "Pictures that clients were to map and can't, because no slot was free or they have a new shape.", func() float64 { _, n := b.SharedPictures(); return float64(n) })
-	}
-	servers, err := listen(ctx, s)
-	if err != nil {
-		return err
 	}
 	id := newInstance(started, b, s, account)
 	if err := servers.build(server.Manager(manager), renderer, shared, models, metrics, id, cfg.log); err != nil {
@@ -175,8 +182,8 @@ func runUntil(ctx context.Context, ending func(), servers *servers, manager *cam
 	return err
 }
 
-func newSources() sources {
-	return sources{logins: rtsp.NewLoginBudget(), dials: rtsp.NewDialLimiter(0, 0)}
+func newSources(policy *address.Policy) sources {
+	return sources{logins: rtsp.NewLoginBudget(), dials: rtsp.NewDialLimiter(0, 0), dialer: policy.Dialer()}
 }
 
 // httpOff as an address means that HTTP is not served.
@@ -220,6 +227,17 @@ func (l *servers) addresses() (grpcAddress, httpAddress net.Addr) {
 		httpAddress = l.http.Addr()
 	}
 	return l.grpc[0].Addr(), httpAddress
+}
+
+// own are the addresses of all listeners.
+func (l *servers) own() (addresses []net.Addr) {
+	for _, lis := range l.grpc {
+		addresses = append(addresses, lis.Addr())
+	}
+	if l.http != nil {
+		addresses = append(addresses, l.http.Addr())
+	}
+	return addresses
 }
 
 // grpcText is where gRPC is served, in the form of --grpc-address.

@@ -25,6 +25,7 @@ type serveCmd struct {
 	gpuFlags
 	shmFlags
 	inferenceFlags
+	addressFlags
 	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
 }
 
@@ -86,6 +87,7 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	c.gpuFlags.apply(&w.GPU)
 	c.shmFlags.apply(&w.SharedMemory)
 	c.inferenceFlags.apply(&w.InferenceServers)
+	c.addressFlags.apply(&w.CameraAddresses)
 	w.Insecure = w.Insecure || c.Insecure
 	if w.LogFormat == "" && !telemetry.IsTerminal(os.Stderr) {
 		w.LogFormat = "json"

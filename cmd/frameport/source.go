@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net"
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
@@ -12,6 +13,7 @@ import (
 type sources struct {
 	logins *rtsp.LoginBudget
 	dials  *rtsp.DialLimiter
+	dialer *net.Dialer
 }
 
 func (s sources) open(c config.Camera, log *slog.Logger) (camera.Source, error) {
@@ -28,6 +30,8 @@ func (s sources) open(c config.Camera, log *slog.Logger) (camera.Source, error) 
 		Logger:    log,
 		Logins:    s.logins,
 		Dials:     s.dials,
+
+		DialContext: s.dialer.DialContext,
 	})
 }
 

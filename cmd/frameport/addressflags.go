@@ -1,0 +1,57 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/rtsp"
+	"github.com/frameport/frameport/rtsp/address"
+)
+
+// addressFlags are the flags about where cameras may be. Networks are added to those of
+// the configuration file.
+type addressFlags struct {
+	CameraAllow    []config.Network `name:"camera-allow" env:"FRAMEPORT_CAMERA_ALLOW" help:"Networks where cameras may be although their addresses are special, such as 169.254.0.0/16; with commas between." placeholder:"CIDR"`
+	CameraDeny     []config.Network `name:"camera-deny" env:"FRAMEPORT_CAMERA_DENY" help:"Networks where no camera may be; wins over all that is allowed." placeholder:"CIDR"`
+	CameraLoopback bool             `name:"camera-loopback" env:"FRAMEPORT_CAMERA_LOOPBACK" help:"Allow cameras on this machine: at 127.0.0.1, ::1 and localhost."`
+}
+
+// apply lays the flags over a.
+func (f addressFlags) apply(a *config.CameraAddresses) {
+	a.Allow = append(a.Allow, f.CameraAllow...)
+	a.Deny = append(a.Deny, f.CameraDeny...)
+	a.Loopback = a.Loopback || f.CameraLoopback
+}
+
+// cameraPolicy is what the settings mean for connections to cameras. own are the
+// worker's own listeners.
+func cameraPolicy(a config.CameraAddresses, own []net.Addr) *address.Policy {
+	return &address.Policy{
+		Allow: config.Prefixes(a.Allow), Deny: config.Prefixes(a.Deny), Loopback: a.Loopback, Own: address.Listeners(own),
+	}
+}
+
+// admitAddress refuses a camera at an address that the policy denies, when its URL names
+// an address. What a name means is judged when the worker connects.
+func admitAddress(policy *address.Policy, spec config.Camera) error {
+	u, _, err := rtsp.ParseURL(spec.URL)
+	if err != nil {
+		return nil // the camera's own fault tells that
+	}
+	at := u.Address()
+	if host, port, _ := net.SplitHostPort(at); strings.EqualFold(host, "localhost") { // RFC 6761, 6.3
+		at = net.JoinHostPort("127.0.0.1", port)
+	}
+	to, err := netip.ParseAddrPort(at)
+	if err != nil {
+		return nil
+	}
+	if err := policy.Check(to); err != nil {
+		p := &config.Problems{}
+		p.Add("spec.url", config.ReasonURL, "%v", err)
+		return p
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// CameraAddresses are the settings about where cameras may be.
+type CameraAddresses struct {
+	// Deny are networks where no camera may be; it wins over Allow.
+	Deny []Network `yaml:"deny"`
+	// Allow are networks where cameras may be although no camera is expected there, such
+	// as link-local ones.
+	Allow []Network `yaml:"allow"`
+	// Loopback allows cameras on the worker's machine.
+	Loopback bool `yaml:"loopback"`
+}
+
+// Network is a network in CIDR notation, or one address.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *Network) UnmarshalText(text []byte) error {
+	if a, err := netip.ParseAddr(string(text)); err == nil && a.Zone() == "" {
+		n.Prefix = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		return nil
+	}
+	p, err := netip.ParsePrefix(string(text))
+	if err != nil || p.Addr().Is4In6() {
+		return fmt.Errorf("%.60q is no network; write an address or a network such as 192.168.7.0/24 or fd00::/8", text)
+	}
+	n.Prefix = p.Masked()
+	return nil
+}
+
+// Prefixes returns networks as netip knows them.
+func Prefixes(networks []Network) (out []netip.Prefix) {
+	for _, n := range networks {
+		out = append(out, n.Prefix)
+	}
+	return out
+}
