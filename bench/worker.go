@@ -49,7 +49,7 @@ func (l *lab) startWorker(ctx context.Context) (*worker, error) {
 		return nil, err
 	}
 	begin := time.Now()
-	w.child, err = startChild(ctx, "worker", nil, nil, l.binary, "serve", "--backend", "cpu",
+	w.child, err = startChild(ctx, "worker", nil, nil, l.binary, "serve", "--camera-loopback", "--backend", "cpu",
 		"--grpc-address", grpcAddress, "--http-address", httpAddress, "--state-dir", w.dir, "--log-level", "warn")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; run make build, or name the worker with -binary", err)

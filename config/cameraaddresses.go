@@ -7,10 +7,11 @@ import (
 
 // CameraAddresses are the settings about where cameras may be.
 type CameraAddresses struct {
-	// Deny are networks where no camera may be; it wins over Allow.
+	// Deny are networks where no camera may be. Of all networks here that an address is in
+	// the smallest counts, and Deny when both name it.
 	Deny []Network `yaml:"deny"`
-	// Allow are networks where cameras may be although no camera is expected there, such
-	// as link-local ones.
+	// Allow are networks where cameras may be although they are denied or no camera is
+	// expected there, such as link-local ones.
 	Allow []Network `yaml:"allow"`
 	// Loopback allows cameras on the worker's machine.
 	Loopback bool `yaml:"loopback"`

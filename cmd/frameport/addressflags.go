@@ -13,8 +13,8 @@ import (
 // addressFlags are the flags about where cameras may be. Networks are added to those of
 // the configuration file.
 type addressFlags struct {
-	CameraAllow    []config.Network `name:"camera-allow" env:"FRAMEPORT_CAMERA_ALLOW" help:"Networks where cameras may be although their addresses are special, such as 169.254.0.0/16; with commas between." placeholder:"CIDR"`
-	CameraDeny     []config.Network `name:"camera-deny" env:"FRAMEPORT_CAMERA_DENY" help:"Networks where no camera may be; wins over all that is allowed." placeholder:"CIDR"`
+	CameraAllow    []config.Network `name:"camera-allow" env:"FRAMEPORT_CAMERA_ALLOW" help:"Networks where cameras may be although their addresses are special or denied, such as 169.254.0.0/16; with commas between." placeholder:"CIDR"`
+	CameraDeny     []config.Network `name:"camera-deny" env:"FRAMEPORT_CAMERA_DENY" help:"Networks where no camera may be, but for smaller networks in them that are allowed." placeholder:"CIDR"`
 	CameraLoopback bool             `name:"camera-loopback" env:"FRAMEPORT_CAMERA_LOOPBACK" help:"Allow cameras on this machine: at 127.0.0.1, ::1 and localhost."`
 }
 

@@ -375,6 +375,7 @@ func TestGoExamplesRun(t *testing.T) {
 	settings := config.Worker{
 		GRPCAddress: "127.0.0.1:0", HTTPAddress: httpOff,
 		InferenceServers: []config.InferenceServer{{Name: "means", Address: models}},
+		CameraAddresses:  config.CameraAddresses{Loopback: true},
 	}
 	settings.EnsureDefaults()
 	ctx, stop := context.WithCancel(t.Context())

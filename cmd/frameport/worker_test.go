@@ -44,7 +44,7 @@ type worker struct {
 // startWorker runs a worker until its stop, at the latest at the end of the test.
 func startWorker(t *testing.T, declared ...config.Declared) *worker {
 	t.Helper()
-	settings := config.Worker{GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", StateDir: t.TempDir(), Backend: config.BackendCPU}
+	settings := config.Worker{GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", StateDir: t.TempDir(), Backend: config.BackendCPU, CameraAddresses: config.CameraAddresses{Loopback: true}}
 	settings.EnsureDefaults()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready := make(chan struct{})

@@ -64,7 +64,7 @@ var serving = regexp.MustCompile(`serving.*grpc(?:=|":")([0-9.:]+)"?[ ,]"?http(?
 // for anything. The process is gone at the end of the test.
 func launch(t *testing.T, env []string, args ...string) *worker {
 	t.Helper()
-	return spawn(t, env, append([]string{"serve", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"}, args...)...)
+	return spawn(t, env, append([]string{"serve", "--camera-loopback", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"}, args...)...)
 }
 
 // spawn starts a command that is a worker.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"syscall"
 )
 
@@ -16,10 +15,10 @@ var ErrDenied = errors.New("address not allowed")
 // Policy says where cameras may be. The zero value allows all addresses that cameras
 // usually have, in private and public networks.
 type Policy struct {
-	// Deny are networks where no camera may be; it wins over everything else.
-	Deny []netip.Prefix
-	// Allow are networks where cameras may be although their addresses are special.
-	Allow []netip.Prefix
+	// Deny are networks where no camera may be, and Allow those where cameras may be
+	// although their addresses are special or in a network that is denied. Of the networks
+	// that an address is in the smallest one counts, and Deny when both name it.
+	Deny, Allow []netip.Prefix
 	// Loopback allows cameras on this machine.
 	Loopback bool
 	// Own says whether an address is one of the worker's own listeners, where no camera
@@ -61,13 +60,13 @@ func (p *Policy) Check(to netip.AddrPort) error {
 		}
 	}
 	for _, a := range forms {
-		for _, n := range p.Deny {
-			if n.Contains(a) {
-				return fmt.Errorf("%w: %s is in %s, which --camera-deny names", ErrDenied, to.Addr(), n)
-			}
+		denied, allowed := smallest(p.Deny, a), smallest(p.Allow, a)
+		if denied.IsValid() && (!allowed.IsValid() || denied.Bits() >= allowed.Bits()) {
+			return fmt.Errorf("%w: %s is in %s, which --camera-deny names", ErrDenied, to.Addr(), denied)
 		}
-	}
-	for _, a := range forms {
+		if allowed.IsValid() {
+			continue
+		}
 		if what := p.special(a); what != "" {
 			hint := "--camera-allow " + netip.PrefixFrom(a, a.BitLen()).String()
 			if what == loopback {
@@ -79,11 +78,18 @@ func (p *Policy) Check(to netip.AddrPort) error {
 	return nil
 }
 
-// special says what is special about an address that is not allowed explicitly.
-func (p *Policy) special(a netip.Addr) string {
-	if slices.ContainsFunc(p.Allow, func(n netip.Prefix) bool { return n.Contains(a) }) {
-		return ""
+// smallest is the smallest network with a; not valid when there is none.
+func smallest(networks []netip.Prefix, a netip.Addr) (found netip.Prefix) {
+	for _, n := range networks {
+		if n.Contains(a) && (!found.IsValid() || n.Bits() > found.Bits()) {
+			found = n
+		}
 	}
+	return found
+}
+
+// special says what is special about an address, or "".
+func (p *Policy) special(a netip.Addr) string {
 	for _, s := range special {
 		if s.network.Contains(a) && (s.what != loopback || !p.Loopback) {
 			return s.what

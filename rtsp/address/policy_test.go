@@ -86,7 +86,10 @@ func TestPolicy(t *testing.T) {
 		{&address.Policy{Deny: prefixes("10.0.0.0/8")}, "[64:ff9b::a00:1]:554", "--camera-deny"},
 		{&address.Policy{Deny: prefixes("10.0.0.0/8")}, "11.0.0.1:554", ""},
 		{&address.Policy{Deny: prefixes("127.0.0.0/8"), Loopback: true}, "127.0.0.1:554", "--camera-deny"},
-		{&address.Policy{Deny: prefixes("10.0.0.0/8"), Allow: prefixes("10.1.0.0/16")}, "10.1.0.1:554", "--camera-deny"},
+		{&address.Policy{Deny: prefixes("10.0.0.0/8"), Allow: prefixes("10.1.0.0/16")}, "10.1.0.1:554", ""},
+		{&address.Policy{Deny: prefixes("10.0.0.0/8"), Allow: prefixes("10.1.0.0/16")}, "10.2.0.1:554", "--camera-deny"},
+		{&address.Policy{Deny: prefixes("10.1.7.0/24", "10.0.0.0/8"), Allow: prefixes("10.1.0.0/16")}, "10.1.7.1:554", "in 10.1.7.0/24, which --camera-deny"},
+		{&address.Policy{Deny: prefixes("10.1.0.0/16"), Allow: prefixes("10.1.0.0/16")}, "10.1.0.1:554", "--camera-deny"},
 		{&address.Policy{Deny: prefixes("0.0.0.0/0", "::/0")}, "192.0.2.1:554", "--camera-deny"},
 	} {
 		err := c.policy.Check(netip.MustParseAddrPort(c.to))

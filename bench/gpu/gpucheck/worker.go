@@ -45,7 +45,7 @@ func startWorker(ctx context.Context, b bundle) (*worker, error) {
 		return nil, err
 	}
 	args := []string{
-		"serve", "--backend", "cuda", "--grpc-address", address + "," + w.socket(), "--http-address", "off",
+		"serve", "--camera-loopback", "--backend", "cuda", "--grpc-address", address + "," + w.socket(), "--http-address", "off",
 		"--state-dir", w.state, "--log-level", "warn",
 	}
 	if b.libraryPath != "" {

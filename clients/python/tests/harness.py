@@ -79,7 +79,7 @@ def url(camera="workshop"):
 def serve(grpc_address="127.0.0.1:0", backend="cpu", *more):
     """Returns a worker of one's own, without cameras."""
     return Program(
-        ["serve", f"--backend={backend}", "--state-dir=", "--http-address=off", "--log-format=json",
+        ["serve", "--camera-loopback", f"--backend={backend}", "--state-dir=", "--http-address=off", "--log-format=json",
          f"--grpc-address={grpc_address}", *more],
         r'"msg":"serving".*"grpc":"(?P<grpc>[^"]+)"',
     )

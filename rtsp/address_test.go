@@ -1,0 +1,210 @@
+package rtsp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/camsim"
+	"github.com/frameport/frameport/media"
+	"github.com/frameport/frameport/rtsp"
+	"github.com/frameport/frameport/rtsp/address"
+)
+
+// bystander is a service of this machine that is no camera's: it counts who knocks, on
+// every address of both families.
+type bystander struct {
+	port        string
+	connections atomic.Int64
+}
+
+func newBystander(t *testing.T) *bystander {
+	t.Helper()
+	b := &bystander{}
+	var listening sync.WaitGroup
+	var all []net.Listener
+	for _, at := range []struct{ network, host string }{{"tcp4", "0.0.0.0"}, {"tcp6", "::"}} {
+		port := b.port
+		if port == "" {
+			port = "0"
+		}
+		l, err := net.Listen(at.network, net.JoinHostPort(at.host, port))
+		if err != nil {
+			if at.network == "tcp6" {
+				t.Logf("without IPv6: %v", err)
+				continue
+			}
+			t.Fatal(err)
+		}
+		if b.port == "" {
+			_, b.port, _ = net.SplitHostPort(l.Addr().String())
+		}
+		all = append(all, l)
+		listening.Go(func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				b.connections.Add(1)
+				_ = c.Close()
+			}
+		})
+	}
+	t.Cleanup(func() {
+		for _, l := range all {
+			_ = l.Close()
+		}
+		listening.Wait()
+		if n := b.connections.Load(); n != 0 {
+			t.Errorf("%d connections to a service that is no camera", n)
+		}
+	})
+	return b
+}
+
+// hostile are addresses of services on this machine or beside it, in all forms that
+// something on the way might understand. %s is a port.
+var hostile = []string{
+	"rtsp://127.0.0.1:%s/", "rtsps://127.0.0.1:%s/", "RTSP://127.0.0.1:%s/", "rtsp://127.0.0.2:%s/x", "rtsp://127.255.255.254:%s/",
+	"rtsp://localhost:%s/", "rtsp://LOCALHOST:%s/", "rtsp://localhost.:%s/", "rtsp://127.0.0.1.:%s/",
+	"rtsp://0:%s/", "rtsp://0.0.0.0:%s/", "rtsp://0x0:%s/", "rtsp://127.1:%s/", "rtsp://127.0.1:%s/",
+	"rtsp://2130706433:%s/", "rtsp://0x7f000001:%s/", "rtsp://0x7f.0.0.1:%s/", "rtsp://0177.0.0.1:%s/", "rtsp://017700000001:%s/", "rtsp://127.0.0.01:%s/",
+	"rtsp://[::]:%s/", "rtsp://[::1]:%s/", "rtsp://[0:0:0:0:0:0:0:1]:%s/", "rtsp://[::1%%25lo]:%s/", "rtsp://[::1%%lo]:%s/",
+	"rtsp://[::ffff:127.0.0.1]:%s/", "rtsp://[::ffff:7f00:1]:%s/", "rtsp://[::ffff:0:127.0.0.1]:%s/", "rtsp://[::127.0.0.1]:%s/",
+	"rtsp://[::ffff:0.0.0.0]:%s/", "rtsp://[64:ff9b::7f00:1]:%s/", "rtsp://[64:ff9b:1::7f00:1]:%s/", "rtsp://[2002:7f00:1::]:%s/",
+	"rtsp://[fe80::1]:%s/", "rtsp://[fe80::1%%25lo]:%s/", "rtsp://[ff02::1]:%s/", "rtsp://[ff01::1%%25lo]:%s/",
+	"rtsp://169.254.169.254:%s/latest/meta-data", "rtsp://[::ffff:169.254.169.254]:%s/", "rtsp://[fd00:ec2::254]:%s/", "rtsp://100.100.100.200:%s/",
+	"rtsp://224.0.0.1:%s/", "rtsp://255.255.255.255:%s/", "rtsp://240.0.0.1:%s/",
+	"rtsp://192.0.2.1@127.0.0.1:%s/", "rtsp://user:192.0.2.1@127.0.0.1:%s/", "rtsp://192.0.2.1%%40127.0.0.1:%s/", "rtsp://a@b@127.0.0.1:%s/",
+	"rtsp://127.0.0.1:%s#@192.0.2.1/", "rtsp://127.0.0.1:%s?@192.0.2.1/", "rtsp://127.0.0.1:%s\\@192.0.2.1/", "rtsp://[::1]:%s@192.0.2.1:1/",
+	"rtsp://①②⑦.⓪.⓪.①:%s/", "rtsp://１２７.0.0.1:%s/", "rtsp://127。0。0。1:%s/", "rtsp://127.0.0.1%%00.example.com:%s/",
+	"rtsp://127.0.0.1%%2f:%s/", "rtsp://\t127.0.0.1:%s/", "rtsp:// 127.0.0.1:%s/", "rtsp:127.0.0.1:%s/", "rtsp:///127.0.0.1:%s/", "//127.0.0.1:%s/",
+	"http://127.0.0.1:%s/", "https://127.0.0.1:%s/", "rtspu://127.0.0.1:%s/", "rtmp://127.0.0.1:%s/", "file:///etc/passwd?%s", "gopher://127.0.0.1:%s/",
+	"concat:rtsp://127.0.0.1:%s/", "exec:nc 127.0.0.1 %s", "unix:/run/frameport.sock?%s", "tcp://127.0.0.1:%s/", "rtsp+http://127.0.0.1:%s/",
+}
+
+// No camera URL leads the worker to anything but cameras.
+func TestHostileURLs(t *testing.T) {
+	t.Parallel()
+	if len(hostile) < 60 {
+		t.Fatalf("only %d", len(hostile))
+	}
+	b := newBystander(t)
+	policy := &address.Policy{Deny: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}} // where nobody answers
+	for _, form := range hostile {
+		text := fmt.Sprintf(form, b.port)
+		u, _, err := rtsp.ParseURL(text)
+		if err != nil {
+			continue // no URL of a camera at all
+		}
+		s, err := rtsp.New(rtsp.Config{URL: u, Transport: rtsp.TransportTCP, DialContext: policy.Dialer().DialContext})
+		if err != nil {
+			continue
+		}
+		err = s.Run(t.Context(), func(*media.AccessUnit) error { return nil })
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok || f.Class != fault.Policy && f.Class != fault.Unreachable {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// A camera that sends the worker elsewhere is not followed to where no camera may be.
+func TestHostileRedirects(t *testing.T) {
+	t.Parallel()
+	b := newBystander(t)
+	policy := &address.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.77/32")}, Deny: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
+	_, h := startSim(t, camsim.Config{Addr: "127.0.0.77:0"}, "h264_720p", nil)
+	for _, form := range hostile {
+		if strings.ContainsAny(form, "\t") {
+			continue // can't stand in a header line
+		}
+		to := fmt.Sprintf(form, b.port)
+		h.Set(func(b *camsim.Behaviour) { *b = camsim.Behaviour{RedirectTo: to} })
+		before := h.Stats().Redirects
+		s := simSource(t, h, func(c *rtsp.Config) { c.DialContext = policy.Dialer().DialContext })
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		err := s.Run(ctx, func(*media.AccessUnit) error { return errDone })
+		cancel()
+		if errors.Is(err, errDone) || err == nil {
+			t.Errorf("%s: %v", to, err)
+		}
+		if h.Stats().Redirects == before {
+			t.Errorf("%s: the camera was not asked: %v", to, err)
+		}
+	}
+}
+
+// A name that meant a camera and then means this machine leads nowhere.
+func TestRebinding(t *testing.T) {
+	t.Parallel()
+	b := newBystander(t)
+	u, _, err := rtsp.ParseURL("rtsp://camera.test:" + b.port + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialer := (&address.Policy{}).Dialer()
+	dialer.Resolver = resolver(t, netip.MustParseAddr("127.0.0.1"))
+	s, err := rtsp.New(rtsp.Config{URL: u, Transport: rtsp.TransportTCP, DialContext: dialer.DialContext})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Run(t.Context(), func(*media.AccessUnit) error { return nil })
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Class != fault.Policy || !strings.Contains(err.Error(), "--camera-loopback") {
+		t.Error(err)
+	}
+}
+
+// resolver answers every question with one address. It is a name server of its own: a
+// test must not ask the system's.
+func resolver(t *testing.T, answer netip.Addr) *net.Resolver {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		_ = pc.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 512)
+		for {
+			n, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if n < 17 {
+				continue
+			}
+			end := 12 // of the question's name, RFC 1035, 4.1.2
+			for end < n && buf[end] != 0 {
+				end += int(buf[end]) + 1
+			}
+			if end+5 > n {
+				continue
+			}
+			reply := append([]byte{buf[0], buf[1], 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, buf[12:end+5]...)
+			if buf[end+2] == 1 { // an A record, 4.1.3
+				reply[7] = 1
+				ip := answer.As4()
+				reply = append(append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4), ip[:]...)
+			}
+			_, _ = pc.WriteTo(reply, from)
+		}
+	}()
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", pc.LocalAddr().String())
+	}}
+}
