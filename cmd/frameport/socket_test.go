@@ -48,7 +48,7 @@ func TestWorkerOnASocket(t *testing.T) {
 	if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|0o660 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if out, errs, status := command(t, "", "camera", "add", "door", "rtsp://127.0.0.1:1/", "--address", socket); status != 0 {
+	if out, errs, status := command(t, "", "camera", "add", "door", "rtsp://192.0.2.1/", "--address", socket); status != 0 {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 	for _, address := range []string{tcp, socket, "unix://" + path} {

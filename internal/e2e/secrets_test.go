@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -75,6 +76,8 @@ func TestSecrets(t *testing.T) {
 				"--config="+config, "--state-dir="+state, "--log-level=debug", "--log-format="+format)
 			w.listen(d)
 			events := w.events(d)
+			other := httptest.NewServer(http.NotFoundHandler())
+			defer other.Close()
 
 			login := func(p string) *frameportv1.Credentials {
 				return &frameportv1.Credentials{Username: canaryUser, Password: p}
@@ -93,7 +96,7 @@ func TestSecrets(t *testing.T) {
 				"tls":          {Url: untrusted, Credentials: login(canary)},
 				"no-host":      {Url: withLogin("rtsp://no-such-host.invalid/live", canary)},
 				"refused":      {Url: withLogin("rtsp://127.0.0.1:1/live", canary)},
-				"wrong-server": {Url: withLogin("rtsp://"+w.http+"/live", canary)},
+				"wrong-server": {Url: withLogin("rtsp://"+other.Listener.Addr().String()+"/live", canary)},
 			} {
 				w.add(id, spec)
 			}
@@ -169,6 +172,8 @@ func (w *worker) failingCalls(good string, login func(string) *frameportv1.Crede
 		"not encoded":      {Url: raw(canary, "127.0.0.1/x")},
 		"half encoded":     {Url: raw("c4n4ry%zz", "127.0.0.1/x")},
 		"two at signs":     {Url: raw("c4n4ry@c4n4ry", "127.0.0.1/x")},
+		"own address":      {Url: withLogin("rtsp://"+w.http+"/live", canary)},
+		"address":          {Url: withLogin("rtsp://169.254.169.254/live", canary)},
 		"scheme":           {Url: strings.Replace(withLogin(good, canary), "rtsp:", "http:", 1)},
 		"port":             {Url: withLogin("rtsp://127.0.0.1:99999999/x", canary)},
 		"no host":          {Url: withLogin("rtsp:///x", canary)},
