@@ -6,9 +6,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
@@ -78,6 +80,21 @@ func TestSharedFramesAreHarmed(t *testing.T) {
 			t.Errorf("again %v", region)
 		}
 		region = other
+	}
+	// A camera whose frames are held can be removed.
+	held, err := w.sharing(&frameportv1.ShareOpen{CameraId: id, LeaseDuration: durationpb.New(time.Minute)}), error(nil)
+	for m := (*frameportv1.ShareFramesResponse)(nil); err == nil && m.GetLease() == nil; {
+		m, err = held.Recv()
+	}
+	if err == nil {
+		_, err = w.cameras.RemoveCamera(t.Context(), &frameportv1.RemoveCameraRequest{CameraId: id})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = held.Recv()
+	if reason, _ := apierr.ReasonOf(err); reason != apierr.CameraRemoved {
+		t.Error(err)
 	}
 	w.stop()
 }
