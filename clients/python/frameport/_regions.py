@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
 import numpy as np
 
 from ._proto.v1 import share_pb2
-from .errors import NotPossible
+from .errors import NotPossible, SharedMemoryLost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,11 +36,18 @@ class HostMemory:
         self, offset: int, shape: Tuple[int, ...], dtype: np.dtype[Any], strides: Optional[Tuple[int, ...]] = None
     ) -> NDArray[Any]:
         """Returns a read-only view; offset is counted from the first byte of the file."""
-        return np.ndarray(shape, dtype, self._map, offset, strides)
+        return np.ndarray(shape, dtype, self._whole(), offset, strides)
 
     def word(self, offset: int) -> int:
         """Returns the 64-bit number at offset."""
-        return int(np.ndarray((), _WORD, self._map, offset))
+        return int(np.ndarray((), _WORD, self._whole(), offset))
+
+    def _whole(self) -> mmap.mmap:
+        """Returns the mapping. Touching it behind the end of a file that somebody has
+        shortened ends the process: better an error, as far as it is seen in time."""
+        if self._map.size() < len(self._map):
+            raise SharedMemoryLost("somebody has shortened the worker's file of shared memory: begin the stream again")
+        return self._map
 
     def settle(self) -> None:
         """Returns at once: who reads host memory has read it."""

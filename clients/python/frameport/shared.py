@@ -11,7 +11,7 @@ from . import _colors, _enums, _regions, _times
 from ._moment import Moment
 from ._proto.v1 import media_pb2, output_pb2, share_pb2
 from .cuda import CudaArray
-from .errors import WorkerFault
+from .errors import SharedMemoryLost, WorkerFault
 from .frame import Skipped
 
 if TYPE_CHECKING:
@@ -184,7 +184,10 @@ class SharedFrame(Moment):
         has no use for its place.
         """
         ring = self._ring
-        return ring.memory.word(self._lease.offset + ring.generation_offset) == self._lease.generation
+        try:
+            return ring.memory.word(self._lease.offset + ring.generation_offset) == self._lease.generation
+        except SharedMemoryLost:
+            return False
 
     def release(self) -> None:
         """Gives the frame back, from any thread; a second time does nothing.

@@ -266,6 +266,17 @@ class Faults(Shared):
         with self.assertRaises(frameport.NotPossible):
             next(self.share())
 
+    def test_a_region_that_is_shortened_later(self):
+        ring = self.ring()
+        ring.write(0, ring.picture(1), 1)
+        self.worker.send(ring.message, ring.lease(1))
+        frame = next(self.share())
+        self.assertTrue(frame.valid())
+        os.truncate(ring.file.name, HEADER)
+        self.assertFalse(frame.valid())
+        with self.assertRaisesRegex(frameport.SharedMemoryLost, "shortened"):  # and no SIGBUS
+            frame.planes
+
     def test_nonsense(self):
         ring = self.ring()
         beyond = ring.lease(1)
