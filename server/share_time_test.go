@@ -133,10 +133,10 @@ func TestShareExpiry(t *testing.T) {
 				l.newest(1)
 				l.publish()
 				l.publish()
-				time.Sleep(tc.want - 1)
+				time.Sleep(tc.want - time.Nanosecond)
 				synctest.Wait()
 				l.newest(1)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				if next := l.newest(2); next.GetSequence() != 3 || !slices.Equal(l.expired(), []time.Duration{tc.want}) {
 					t.Errorf("then %v; expired after %v", next, l.expired())
