@@ -17,7 +17,8 @@ type Timeouts struct {
 	// UDPStart is how long TransportAuto waits for the first UDP packet. Default 3 s.
 	UDPStart time.Duration
 	// Bytes is how long a playing camera may send no media packet. Slow streams
-	// get three times their usual distance between pictures. Default 5 s.
+	// get three times their usual distance between pictures. Default 4.5 s, so that
+	// with the watchdog's own delay a frozen camera is noticed within 5 s.
 	Bytes time.Duration
 	// Units is how long packets may arrive that make up no picture at all. It is
 	// stretched like Bytes. Default 5 s.
@@ -39,7 +40,7 @@ func (t *Timeouts) EnsureDefaults() {
 		{&t.Response, 5 * time.Second},
 		{&t.Handshake, 15 * time.Second},
 		{&t.UDPStart, 3 * time.Second},
-		{&t.Bytes, 5 * time.Second},
+		{&t.Bytes, 4500 * time.Millisecond},
 		{&t.Units, 5 * time.Second},
 		{&t.Teardown, time.Second},
 		{&t.User, 10 * time.Second},

@@ -17,7 +17,7 @@ type Policy struct {
 	refusals int         // of the credentials, since they changed or worked
 
 	played   bool      // since the last failure
-	lost     time.Time // when a stream that had played was lost last
+	lost     time.Time // when a stream that had played was lost last, or out of reach since
 	granted  int       // immediate attempts since firstNow
 	firstNow time.Time
 }
@@ -57,6 +57,9 @@ func (p *Policy) Failed(err error, ranFor time.Duration) time.Duration {
 		return 0
 	}
 	class := fault.ClassOf(err)
+	if class == fault.Unreachable && !p.lost.IsZero() {
+		p.lost = now // still off: it starts up when it answers again
+	}
 	// a stream that ran for a while, or another fault, starts the back-off anew;
 	// one that comes and goes every second does not
 	if class != p.class || played && ranFor >= steady {

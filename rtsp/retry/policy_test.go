@@ -94,6 +94,30 @@ func TestBootingEnds(t *testing.T) {
 	})
 }
 
+// A camera that was off for long starts up like one that was off for a moment.
+func TestBootingAfterALongOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New(nil)
+		p.Succeeded()
+		for start := time.Now(); time.Since(start) < 10*booting; {
+			time.Sleep(p.Failed(failure(fault.Unreachable), 0))
+		}
+		for range 3 {
+			w := p.Failed(failure(fault.NotFound), 0)
+			if w > quickMax {
+				t.Fatalf("a camera that starts up is left alone for %v", w)
+			}
+			time.Sleep(w)
+		}
+	})
+	never := New(nil)
+	never.Failed(failure(fault.Unreachable), 0)
+	if w := never.Failed(failure(fault.NotFound), 0); w < 8*time.Second {
+		t.Errorf("a camera that never played is asked again after %v", w)
+	}
+}
+
 func TestRecoveryResets(t *testing.T) {
 	t.Parallel()
 	p := New(func() float64 { return 0.999999 })

@@ -10,8 +10,8 @@ const (
 	// quickMin and quickMax bound the waits of a fault that may pass any moment.
 	quickMin = 500 * time.Millisecond
 	quickMax = 5 * time.Second
-	// booting is how long after a stream was lost "no such path" and "busy" count
-	// as a camera that is starting up.
+	// booting is how long after a stream was lost, or a camera that had played was out
+	// of reach, "no such path" and "busy" count as a camera that is starting up.
 	booting = time.Minute
 	// steady is how long a stream must have run to make earlier failures forgotten.
 	steady = 10 * time.Second
