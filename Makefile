@@ -116,6 +116,13 @@ faults: deps-test ## Try what cameras do wrong: all of it, or ROW=17 SEED=3; STO
 	go test ./internal/faults -run '^(TestFaults|TestStorm)$$' -count=1 -parallel 16 -timeout 14m -v $(TESTFLAGS) \
 	  | { grep -v -E '^ *(=== |--- PASS|--- SKIP)' || true; }
 
+# Figures of docs/reliability.md, as JSON; minutes each.
+RUNS ?= 100
+.PHONY: reliability
+reliability: deps-test ## Measure recovery, frozen streams and growth, RUNS times each (100)
+	@$(ENV) FRAMEPORT_FAULTS_FIGURES='$(RUNS)' go test ./internal/faults -run '^(TestRecovery|TestFrozen|TestGrowth)$$' \
+	  -count=1 -timeout 30m -v $(TESTFLAGS) | { grep -v -E '^ *(=== |--- PASS)' || true; }
+
 .PHONY: fuzz
 fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 	@$(ENV) tools/fuzz.sh $(FUZZTIME)

@@ -22,51 +22,14 @@ import (
 // Cameras of six kinds come and go, eight at a time. Nothing else runs meanwhile but the
 // fleet, so that what is left can be counted.
 func row72(s *Scene) {
-	host := s.Host(camsim.Config{})
-	good := s.Sim(host, small, camsim.Camera{})
-	login := s.Sim(host, small, guarded(camsim.AuthDigestMD5))
-	silent := s.Sim(host, small, camsim.Camera{Behaviour: camsim.Behaviour{Hang: true}})
-	missing := s.Sim(host, small, camsim.Camera{Behaviour: camsim.Behaviour{Status: map[string]int{"DESCRIBE": 404}}})
-	kinds := []struct {
-		spec   config.Camera
-		frames bool
-	}{
-		{config.Camera{URL: good.URL(), Transport: config.TransportTCP}, true},
-		{config.Camera{URL: good.URL(), Transport: config.TransportUDP}, true},
-		{config.Camera{URL: login.URL(), Transport: config.TransportTCP, Username: canaryUser, Password: secret.New(canaryPassword)}, true},
-		{config.Camera{URL: silent.URL()}, false},
-		{config.Camera{URL: missing.URL()}, false},
-		{config.Camera{URL: "rtsp://127.0.0.1:9/"}, false},
-	}
-	var number atomic.Int64
-	cycles := func(n int) {
-		var wg sync.WaitGroup
-		for range 8 {
-			wg.Go(func() {
-				for range n {
-					id := number.Add(1)
-					kind := kinds[int(id)%len(kinds)]
-					name := fmt.Sprintf("row72-%d", id)
-					if _, err := s.Worker.Manager.Add(context.Background(), name, kind.spec); err != nil {
-						s.Error(err)
-						return
-					}
-					s.firstFrame(name, kind.frames)
-					if err := s.Worker.Manager.Remove(context.Background(), name); err != nil {
-						s.Error(err)
-					}
-				}
-			})
-		}
-		wg.Wait()
-	}
-	cycles(3)
+	c := newChurn(s)
+	c.cycles(24)
 	before, err := Measure()
 	if err != nil {
 		s.Fatal(err)
 	}
 	decoders, frames := s.Worker.decoders.Load(), s.Worker.Account.Frames()
-	cycles(12)
+	c.cycles(96)
 	if err := before.Left(patience); err != nil {
 		s.Errorf("after 96 cameras: %v", err)
 	}
@@ -74,17 +37,78 @@ func row72(s *Scene) {
 	if d, f := s.Worker.decoders.Load(), s.Worker.Account.Frames(); d != decoders || f > frames+2*fleetSize {
 		s.Errorf("%d decoders and %d frames after 96 cameras, %d and %d before", d, f, decoders, frames)
 	}
-	if n := good.Stats().OpenSessions + login.Stats().OpenSessions; n != 0 {
-		s.Errorf("%d sessions are left", n)
-	}
+	c.gone()
 }
 
-// firstFrame waits for a frame; without frames it waits until the camera is being tried.
-func (s *Scene) firstFrame(id string, frames bool) {
-	s.Wait(id+" to begin", func() bool {
-		c, err := s.Worker.Manager.Get(id)
-		return err != nil || c.Counters.ConnectAttempts > 0 && (!frames || c.Counters.FramesPublished > 0)
-	})
+// churn adds and removes cameras.
+type churn struct {
+	s      *Scene
+	sims   []*camsim.Handle
+	kinds  []churned
+	number atomic.Int64
+}
+
+type churned struct {
+	spec   config.Camera
+	frames bool // it delivers some
+}
+
+func newChurn(s *Scene) *churn {
+	host := s.Host(camsim.Config{})
+	good := s.Sim(host, small, camsim.Camera{})
+	login := s.Sim(host, small, guarded(camsim.AuthDigestMD5))
+	silent := s.Sim(host, small, camsim.Camera{Behaviour: camsim.Behaviour{Hang: true}})
+	missing := s.Sim(host, small, camsim.Camera{Behaviour: camsim.Behaviour{Status: map[string]int{"DESCRIBE": 404}}})
+	return &churn{s: s, sims: []*camsim.Handle{good, login, silent, missing}, kinds: []churned{
+		{config.Camera{URL: good.URL(), Transport: config.TransportTCP}, true},
+		{config.Camera{URL: good.URL(), Transport: config.TransportUDP}, true},
+		{config.Camera{URL: login.URL(), Transport: config.TransportTCP, Username: canaryUser, Password: secret.New(canaryPassword)}, true},
+		{config.Camera{URL: silent.URL()}, false},
+		{config.Camera{URL: missing.URL()}, false},
+		{config.Camera{URL: "rtsp://127.0.0.1:9/"}, false},
+	}}
+}
+
+// cycles adds n cameras, waits for the first frame of each and removes it.
+func (c *churn) cycles(n int) {
+	const workers = 8
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range n / workers {
+				id := c.number.Add(1)
+				kind := c.kinds[int(id)%len(c.kinds)]
+				name := fmt.Sprintf("churn%d", id)
+				if _, err := c.s.Worker.Manager.Add(context.Background(), name, kind.spec); err != nil {
+					c.s.Error(err)
+					return
+				}
+				if !wait(func() bool { return c.begun(name, kind.frames) }) {
+					c.s.Errorf("%s does not begin", name)
+				}
+				if err := c.s.Worker.Manager.Remove(context.Background(), name); err != nil {
+					c.s.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// begun reports whether there is a frame; without frames, whether the camera is being
+// tried.
+func (c *churn) begun(id string, frames bool) bool {
+	now, err := c.s.Worker.Manager.Get(id)
+	return err != nil || now.Counters.ConnectAttempts > 0 && (!frames || now.Counters.FramesPublished > 0)
+}
+
+// gone checks that no camera has a session.
+func (c *churn) gone() {
+	for _, h := range c.sims {
+		if n := h.Stats().OpenSessions; n != 0 {
+			c.s.Errorf("%s: %d sessions are left", h.URL(), n)
+		}
+	}
 }
 
 // One client asks for everything and reads nothing, another one reads.

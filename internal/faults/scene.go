@@ -45,7 +45,7 @@ func NewScene(t testing.TB, w *Worker, row int, seed uint64) *Scene {
 func (s *Scene) Host(c camsim.Config) *camsim.Server {
 	s.Helper()
 	if c.Addr == "" {
-		c.Addr = fmt.Sprintf("127.%d.%d.1:0", 64+s.Row, 1+len(s.hosts))
+		c.Addr = fmt.Sprintf("127.%d.%d.1:0", 64+s.Row, 1+len(s.hosts)%250)
 	}
 	h, err := camsim.Start(c)
 	if err != nil {
