@@ -25,6 +25,7 @@ type taken struct {
 	Broken int     // frames that were written over while it read them
 	Bytes  int     // of an item
 	CPU    float64 // seconds of all its threads
+	Loop   float64 // of these, of the one that runs the loop
 	// Seconds from the first item to the last.
 	Seconds float64
 	// Ages since the worker had received the frames, when the reader has them, and what
@@ -40,6 +41,9 @@ func (t taken) rate() float64 { return float64(t.Items) / t.Seconds }
 
 // perItem is processor time of the reader in milliseconds.
 func (t taken) perItem() float64 { return t.CPU / float64(t.Items) * 1000 }
+
+// ofLoop is the part of the thread that runs the loop; the others are gRPC's.
+func (t taken) ofLoop() float64 { return t.Loop / float64(t.Items) * 1000 }
 
 // others is what neither worker nor cameras nor reader used, in cores.
 func (t taken) others() float64 { return max(0, t.machines.others-t.CPU/t.Seconds) }

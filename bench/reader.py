@@ -35,12 +35,13 @@ def stream(client, way, cameras):
 
 
 def main(address, way, seconds, work, *cameras):
+    begin = used = own = 0.0
     items = stream(frameport.Client(address), way, cameras)
     ages, bodies, frames, broken, size = [], [], 0, 0, 0
     for number, (arrays, moments, shared) in enumerate(items):
         if number == WARM:
             ages, bodies, frames, broken = [], [], 0, 0
-            begin, used = time.perf_counter(), time.process_time()
+            begin, used, own = time.perf_counter(), time.process_time(), time.thread_time()
         now, at = time.time_ns(), time.perf_counter()
         for array in arrays:
             touch(array)
@@ -53,9 +54,9 @@ def main(address, way, seconds, work, *cameras):
             break
         if work:
             time.sleep(work)
-    took, used = time.perf_counter() - begin, time.process_time() - used
+    took, used, own = time.perf_counter() - begin, time.process_time() - used, time.thread_time() - own
     print(json.dumps({
-        "items": number - WARM + 1, "frames": frames, "broken": broken, "bytes": size, "seconds": took, "cpu": used,
+        "items": number - WARM + 1, "frames": frames, "broken": broken, "bytes": size, "seconds": took, "cpu": used, "loop": own,
         "age_mean": float(np.mean(ages)), "age_p50": float(np.median(ages)), "age_p95": float(np.percentile(ages, 95)),
         "body_p50": float(np.median(bodies)) * 1e3,
     }), flush=True)
