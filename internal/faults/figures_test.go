@@ -207,6 +207,10 @@ func TestGrowth(t *testing.T) {
 			g := newGrowth(tc.name, n, before, after)
 			g.Decoders, g.Frames = w.decoders.Load()-decoders, w.Account.Frames()-frames
 			printLine(g)
+			// 32 kB a round would be a lost handle; a lost frame is more.
+			if most := int64(32<<20) + int64(n)<<15; g.NativeBytes > most || g.HeapBytes > int64(n)<<13+8<<20 {
+				t.Errorf("memory grows: %+v", g)
+			}
 		})
 		if err := w.Close(); err != nil {
 			t.Error(err)
