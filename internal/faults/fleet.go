@@ -74,11 +74,16 @@ func NewFleet(t testing.TB, w *Worker, fps float64) *Fleet {
 func (f *Fleet) Judge() error {
 	var errs []error
 	for _, n := range f.cameras {
-		now, err := f.worker.Manager.Get(n.ID)
-		if err == nil {
-			err = n.Intact(now)
-		}
-		errs = append(errs, err)
+		var lost error
+		wait(func() bool {
+			now, err := f.worker.Manager.Get(n.ID)
+			if err == nil {
+				err = n.Intact(now)
+			}
+			lost = err
+			return !errors.Is(err, errBehind)
+		})
+		errs = append(errs, lost)
 		for _, broken := range n.Violations() {
 			errs = append(errs, errors.New(broken))
 		}

@@ -4,7 +4,6 @@ package faults
 
 import (
 	"encoding/base64"
-	"fmt"
 	"strings"
 
 	"github.com/frameport/frameport/camera"
@@ -163,6 +162,6 @@ func row42(s *Scene) {
 	s.Victim("h264_change_a", said).Runs()
 	v := s.Add(s.Sim(nil, "h264_change_a", said), Over(config.TransportAuto), "h264_change_a")
 	if now := v.Runs(); now.Transport != "TCP" {
-		s.Error(fmt.Sprintf("transport %s", now.Transport))
+		s.Errorf("transport %s", now.Transport)
 	}
 }
