@@ -41,15 +41,15 @@ func OpenCertificates(files CertificateFiles) (*Certificates, error) {
 		key:  file{path: files.Key, forbidden: 0o007, why: "is a private key and open to every user"},
 		ca:   file{path: files.ClientCA},
 	}
-	if _, err := c.look(); err != nil {
+	if _, err := c.Reload(); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	return c, nil
 }
 
-// look reads the files again and says whether others are in force now. After an error
+// Reload reads the files again and says whether others are in force now. After an error
 // those before are: half of a pair that is being replaced changes nothing.
-func (c *Certificates) look() (changed bool, err error) {
+func (c *Certificates) Reload() (changed bool, err error) {
 	defer func() {
 		if err != nil { // until they fit together, all count as new
 			c.cert.seen, c.key.seen, c.ca.seen = false, false, false

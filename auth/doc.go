@@ -11,6 +11,6 @@
 // is in force never changes, a reload puts another in its place. A file that can't be
 // read or understood leaves the old one in force.
 //
-// Goroutines. Everything may be used from many. [Reload] runs the one goroutine that
+// Goroutines. Everything may be used from many. [Reloader] runs the one goroutine that
 // looks at the files.
 package auth

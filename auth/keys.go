@@ -27,15 +27,15 @@ func OpenKeys(path string) (*Keys, error) {
 		file: file{path: path, forbidden: 0o022, why: "can be written by other users"},
 		name: filepath.Base(path),
 	}
-	if _, err := k.look(); err != nil {
+	if _, err := k.Reload(); err != nil {
 		return nil, fmt.Errorf("auth file: %w", err)
 	}
 	return k, nil
 }
 
-// look reads the file again and says whether other rights are in force now. After an
+// Reload reads the file again and says whether other rights are in force now. After an
 // error those before are.
-func (k *Keys) look() (changed bool, err error) {
+func (k *Keys) Reload() (changed bool, err error) {
 	data, changed, err := k.file.read()
 	if err != nil || !changed {
 		return false, err

@@ -11,10 +11,10 @@ import (
 // that was withdrawn.
 const reloadInterval = 2 * time.Second
 
-// Reload looks at the files of keys and certificates, either of which may be nil, until
+// Reloader looks at the files of keys and certificates, either of which may be nil, until
 // ctx ends. It reads them, since neither a time stamp nor a notice of the kernel is to be
 // relied on for every file system and every way to replace a file.
-type Reload struct {
+type Reloader struct {
 	Keys         *Keys
 	Certificates *Certificates
 	Logger       *slog.Logger
@@ -24,7 +24,7 @@ type Reload struct {
 }
 
 // Run implements the life of it. It returns ctx's error.
-func (r *Reload) Run(ctx context.Context) error {
+func (r *Reloader) Run(ctx context.Context) error {
 	tick := time.NewTicker(reloadInterval)
 	defer tick.Stop()
 	for {
@@ -38,18 +38,18 @@ func (r *Reload) Run(ctx context.Context) error {
 }
 
 // look looks at all files once.
-func (r *Reload) look(ctx context.Context) {
+func (r *Reloader) look(ctx context.Context) {
 	if r.Keys != nil {
-		changed, err := r.Keys.look()
+		changed, err := r.Keys.Reload()
 		r.note(ctx, 0, "auth file", changed, err)
 	}
 	if r.Certificates != nil {
-		changed, err := r.Certificates.look()
+		changed, err := r.Certificates.Reload()
 		r.note(ctx, 1, "certificate", changed, err)
 	}
 }
 
-func (r *Reload) note(ctx context.Context, i int, what string, changed bool, err error) {
+func (r *Reloader) note(ctx context.Context, i int, what string, changed bool, err error) {
 	switch {
 	case err != nil && r.failing[i] != err.Error():
 		r.failed[i].Add(1)
@@ -64,7 +64,7 @@ func (r *Reload) note(ctx context.Context, i int, what string, changed bool, err
 }
 
 // KeysFailed is how often the auth file was found changed and broken.
-func (r *Reload) KeysFailed() int64 { return r.failed[0].Load() }
+func (r *Reloader) KeysFailed() int64 { return r.failed[0].Load() }
 
 // CertificatesFailed is the same of the certificate's files.
-func (r *Reload) CertificatesFailed() int64 { return r.failed[1].Load() }
+func (r *Reloader) CertificatesFailed() int64 { return r.failed[1].Load() }
