@@ -180,6 +180,10 @@ func requests(id string) map[string]struct {
 		frameportv1.FrameService_ShareFrames_FullMethodName: {message: &frameportv1.ShareFramesRequest{
 			Request: &frameportv1.ShareFramesRequest_Open{Open: &frameportv1.ShareOpen{CameraId: id}},
 		}},
+		// Which names a server that the worker was not given: the answer is the same for all.
+		frameportv1.InferenceService_StreamInferences_FullMethodName: {message: &frameportv1.StreamInferencesRequest{
+			Request: &frameportv1.StreamInferencesRequest_Start{Start: &frameportv1.StreamInferencesStart{CameraIds: ids, Tensor: tensor, Server: "none", ModelName: "none"}},
+		}},
 		frameportv1.WorkerService_GetWorker_FullMethodName:                {&frameportv1.GetWorkerRequest{}, true},
 		frameportv1.WorkerService_WatchWorker_FullMethodName:              {&frameportv1.WatchWorkerRequest{}, true},
 		frameportv1.WorkerService_GetClock_FullMethodName:                 {&frameportv1.GetClockRequest{}, true},

@@ -66,9 +66,6 @@ func (c *fakeCamera) Snapshot() camera.Snapshot { return c.snapshot }
 func (c *fakeCamera) Share(int) (end func())    { return func() {} }
 func (c *fakeCamera) ShareErr() error           { return nil }
 
-func (c *fakeCamera) Share(int) (end func()) { return func() {} }
-func (c *fakeCamera) ShareErr() error        { return nil }
-
 func (c *fakeCamera) publish() {
 	f := c.pool.Get(media.PixelI420, 64, 48)
 	c.next++
