@@ -225,3 +225,9 @@ func yamlError(name string, err error) error {
 	}
 	return fmt.Errorf("%s is no YAML that can be read", name)
 }
+
+// Check says what is wrong with the text of an auth file.
+func Check(text string) error {
+	_, err := parse([]byte(text), "entry")
+	return err
+}

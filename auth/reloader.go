@@ -23,7 +23,7 @@ type Reloader struct {
 	failed  [2]atomic.Int64
 }
 
-// Run implements the life of it. It returns ctx's error.
+// Run looks at them until ctx ends, and returns nil then.
 func (r *Reloader) Run(ctx context.Context) error {
 	tick := time.NewTicker(reloadInterval)
 	defer tick.Stop()
@@ -32,7 +32,7 @@ func (r *Reloader) Run(ctx context.Context) error {
 		case <-tick.C:
 			r.look(ctx)
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		}
 	}
 }
