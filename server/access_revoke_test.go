@@ -105,14 +105,10 @@ func streams(t *testing.T, conn *grpc.ClientConn, ids ...string) map[string]chan
 	}
 }
 
-// open waits until all n streams are being served.
-func (r *revocable) open(n int) {
+// open waits until n streams follow the camera.
+func (r *revocable) open(id string, n int) {
 	r.t.Helper()
-	eventually(r.t, "the streams are open", func() bool {
-		r.cameras.mu.Lock()
-		defer r.cameras.mu.Unlock()
-		return len(r.cameras.watchers) >= n
-	})
+	eventually(r.t, "the streams are open", func() bool { return r.cameras.camera(id).ring.Readers() >= n })
 }
 
 // A token that is taken out of the file loses its open streams, and a call that waits
@@ -127,8 +123,7 @@ func TestWithdrawnTokenLosesItsStreams(t *testing.T) {
 		_, err := frameportv1.NewFrameServiceClient(conn).GetFrame(t.Context(), &frameportv1.GetFrameRequest{CameraId: "door", Wait: durationpb.New(maxWait)})
 		waiting <- err
 	}()
-	r.open(6)
-	eventually(t, "somebody waits for the frame", func() bool { return cameras.camera("door").ring.Readers() > 5 })
+	r.open("door", 6) // five streams, and GetFrame
 	r.file("tokens: []")
 	for name, end := range all {
 		if err := <-end; !strings.Contains(err.Error(), "does not take this token") {
@@ -166,7 +161,7 @@ func TestNarrowedTokenLosesCameras(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.open(3)
+	r.open("door", 2)
 	r.file(tokenOf("role: view, cameras: {ids: [yard]}"))
 	_, err = one.Recv()
 	wantReason(t, err, codes.NotFound, apierr.CameraRemoved)
@@ -187,7 +182,7 @@ func TestRelabelledCameraLeavesStreams(t *testing.T) {
 	cameras.add("door", config.Camera{URL: "rtsp://192.0.2.1/", Labels: map[string]string{"site": "north"}})
 	r := newRevocable(t, cameras, tokenOf("role: view, cameras: {labels: site=north}"))
 	all := streams(t, r.as("app"), "door")
-	r.open(6)
+	r.open("door", 5)
 	if _, err := cameras.Update(t.Context(), "door", func(c config.Camera) (config.Camera, error) {
 		c.Labels = map[string]string{"site": "south"}
 		return c, nil

@@ -197,8 +197,8 @@ func requests(id string) map[string]struct {
 
 // TestEveryMethodAsksWhoCalls calls all that is registered as those who must not.
 func TestEveryMethodAsksWhoCalls(t *testing.T) {
-	cameras := newFakeCameras(t, "mine", "theirs")
-	cameras.camera("theirs").publish(frame.Drops{})
+	cameras := newFakeCameras(t, "mine", "theirs", "theirs-2")
+	cameras.camera("theirs").publish(frame.Drops{}) // the other has no frame yet
 	h := newHarness(t, cameras, newFakeRenderer(10), withTokens(t), func(c *Config) { c.Tensors = &fakeTensors{} })
 	nobody, old, mine, viewer := h.as(""), h.as("old"), h.as("mine-control"), h.as("viewer")
 	wrong := map[string]*grpc.ClientConn{}
@@ -234,6 +234,7 @@ func TestEveryMethodAsksWhoCalls(t *testing.T) {
 		}
 		// A camera of others and one that there is not are the same to us.
 		text, theirs := invoke(t, mine, method, req.message)
+		_, empty := invoke(t, mine, method, requests("theirs-2")[method].message)
 		_, unknown := invoke(t, mine, method, requests("nobody")[method].message)
 		switch {
 		case strings.Contains(text, "theirs"):
@@ -242,11 +243,12 @@ func TestEveryMethodAsksWhoCalls(t *testing.T) {
 			t.Errorf("%s: %v", method, theirs)
 		case !req.always && theirs == nil:
 			t.Errorf("%s does not ask whose camera it is", method)
-		case strings.ReplaceAll(fmt.Sprint(theirs), "theirs", "X") != strings.ReplaceAll(fmt.Sprint(unknown), "nobody", "X"):
-			t.Errorf("%s answers differ: %v and %v", method, theirs, unknown)
+		case strings.ReplaceAll(fmt.Sprint(theirs), "theirs", "X") != strings.ReplaceAll(fmt.Sprint(unknown), "nobody", "X"),
+			strings.ReplaceAll(fmt.Sprint(empty), "theirs-2", "X") != strings.ReplaceAll(fmt.Sprint(unknown), "nobody", "X"):
+			t.Errorf("%s answers differ: %v, %v and %v", method, theirs, empty, unknown)
 		}
 	}
-	if n, _ := cameras.Get("theirs"); n.ID != "theirs" || len(cameras.List()) != 2 {
+	if n, _ := cameras.Get("theirs"); n.ID != "theirs" || len(cameras.List()) != 3 {
 		t.Error("somebody changed the cameras of others")
 	}
 	if logs := h.logs.String(); strings.Contains(logs, "-token") || strings.Contains(logs, "Bearer") {
