@@ -129,6 +129,21 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	if changed, err := c.Reload(); changed || err != nil {
 		t.Errorf("nothing new: %v, %v", changed, err)
 	}
+	// A certificate that was renewed for the same key counts, also when the key was away
+	// for a moment.
+	if err := os.Rename(pair.KeyFile, pair.KeyFile+".away"); err != nil {
+		t.Fatal(err)
+	}
+	authtest.Write(t, pair.CertFile, append([]byte("renewed\n"), next.Cert...))
+	if changed, err := c.Reload(); changed || err == nil {
+		t.Errorf("the key is away: %v, %v", changed, err)
+	}
+	if err := os.Rename(pair.KeyFile+".away", pair.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := c.Reload(); !changed || err != nil {
+		t.Errorf("the key is back: %v, %v", changed, err)
+	}
 	if err := say(old); err != nil {
 		t.Errorf("the connection from before: %v", err)
 	}

@@ -20,3 +20,17 @@ func TestInstance(t *testing.T) {
 		t.Error("two runs of the worker can't be told apart")
 	}
 }
+
+// Whoever wants a login shows strangers no list of what there is to call.
+func TestReflectionGoesWithTheLogin(t *testing.T) {
+	for want, settings := range map[bool][]config.Worker{
+		true:  {{}, {TLS: config.ListenerTLS{Cert: "/c", Key: "/k"}}, {AuthFile: "/f", Reflection: true}},
+		false: {{AuthFile: "/f"}, {TLS: config.ListenerTLS{Cert: "/c", Key: "/k", ClientCA: "/a"}}},
+	} {
+		for _, s := range settings {
+			if got := newInstance(time.Now(), &backend.Backend{}, s, nil, &access{}).reflection; got != want {
+				t.Errorf("%+v: reflection is %v", s, got)
+			}
+		}
+	}
+}
