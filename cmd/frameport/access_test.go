@@ -30,6 +30,7 @@ func startGuarded(t *testing.T, settings config.Worker) *guarded {
 	t.Helper()
 	settings.GRPCAddress = strings.Trim("127.0.0.1:0,"+settings.GRPCAddress, ",")
 	settings.HTTPAddress, settings.Backend = "127.0.0.1:0", config.BackendCPU
+	settings.CameraAddresses.Loopback = true
 	settings.EnsureDefaults()
 	g := &guarded{}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
