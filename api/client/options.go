@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// ErrPlainText: the token was not sent, since others could read it on its way.
+// ErrPlainText means that the token was not sent, since others could read it on its way.
 var ErrPlainText = errors.New("the connection is not encrypted, so the token was not sent: use TLS")
 
 // Token is an option of [Dial] that sends a bearer token with every call. It is sent

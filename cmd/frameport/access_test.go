@@ -23,7 +23,6 @@ import (
 type guarded struct {
 	grpc, http string
 	log        output
-	stop       func() error
 }
 
 func startGuarded(t *testing.T, settings config.Worker) *guarded {
