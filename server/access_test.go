@@ -27,6 +27,8 @@ import (
 	"github.com/frameport/frameport/auth/authtest"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/inference"
+	"github.com/frameport/frameport/internal/kservetest"
 )
 
 // tokenFile has a token for each role; the token is the name with "-token". Those of
@@ -161,7 +163,7 @@ func requests(id string) map[string]struct {
 	spec := &frameportv1.CameraSpec{Url: "rtsp://192.0.2.1/"}
 	ids := []string{id}
 	listServices := &reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}
-	tensor := &frameportv1.TensorSpec{Width: 8, Height: 8}
+	tensor := &frameportv1.TensorSpec{Dtype: frameportv1.TensorDtype_TENSOR_DTYPE_UINT8, Width: 4, Height: 4}
 	return map[string]request{
 		frameportv1.CameraService_AddCamera_FullMethodName:    {message: &frameportv1.AddCameraRequest{CameraId: id, Spec: spec}},
 		frameportv1.CameraService_UpdateCamera_FullMethodName: {message: &frameportv1.UpdateCameraRequest{CameraId: id, Spec: spec}},
@@ -180,9 +182,10 @@ func requests(id string) map[string]struct {
 		frameportv1.FrameService_ShareFrames_FullMethodName: {message: &frameportv1.ShareFramesRequest{
 			Request: &frameportv1.ShareFramesRequest_Open{Open: &frameportv1.ShareOpen{CameraId: id}},
 		}},
-		// Which names a server that the worker was not given: the answer is the same for all.
 		frameportv1.InferenceService_StreamInferences_FullMethodName: {message: &frameportv1.StreamInferencesRequest{
-			Request: &frameportv1.StreamInferencesRequest_Start{Start: &frameportv1.StreamInferencesStart{CameraIds: ids, Tensor: tensor, Server: "none", ModelName: "none"}},
+			Request: &frameportv1.StreamInferencesRequest_Start{Start: &frameportv1.StreamInferencesStart{
+				CameraIds: ids, Tensor: tensor, ModelName: "means", Delivery: frameportv1.Delivery_DELIVERY_INLINE,
+			}},
 		}},
 		frameportv1.WorkerService_GetWorker_FullMethodName:                {&frameportv1.GetWorkerRequest{}, true},
 		frameportv1.WorkerService_WatchWorker_FullMethodName:              {&frameportv1.WatchWorkerRequest{}, true},
@@ -200,6 +203,8 @@ func TestEveryMethodAsksWhoCalls(t *testing.T) {
 	cameras := newFakeCameras(t, "mine", "theirs", "theirs-2")
 	cameras.camera("theirs").publish(frame.Drops{}) // the other has no frame yet
 	h := newHarness(t, cameras, newFakeRenderer(10), withTokens(t), func(c *Config) { c.Tensors = &fakeTensors{} })
+	_, address := kservetest.Start(t, kservetest.Config{Models: map[string]*kservetest.Model{"means": kservetest.Means(4, 4)}})
+	h.server.cfg.InferenceServers = []*inference.Server{inferenceClient(t, "first", address, 0)}
 	nobody, old, mine, viewer := h.as(""), h.as("old"), h.as("mine-control"), h.as("viewer")
 	wrong := map[string]*grpc.ClientConn{}
 	for _, header := range []string{"Bearer wrong", "Bearer ", "boss-token", "Basic boss-token", "Bearer boss-token, Bearer boss-token"} {
@@ -232,6 +237,11 @@ func TestEveryMethodAsksWhoCalls(t *testing.T) {
 			_, err = invoke(t, viewer, method, req.message)
 			wantReason(t, err, codes.PermissionDenied, apierr.PermissionDenied)
 		}
+		if access()[method] == View && !req.always && method != frameportv1.FrameService_ShareFrames_FullMethodName { // whose frames nobody has placed
+			if text, err := invoke(t, viewer, method, req.message); err != nil || !strings.Contains(text, "theirs") {
+				t.Errorf("%s for who may: %.200s, %v", method, text, err)
+			}
+		}
 		// A camera of others and one that there is not are the same to us.
 		text, theirs := invoke(t, mine, method, req.message)
 		_, empty := invoke(t, mine, method, requests("theirs-2")[method].message)
@@ -246,6 +256,8 @@ func TestEveryMethodAsksWhoCalls(t *testing.T) {
 		case strings.ReplaceAll(fmt.Sprint(theirs), "theirs", "X") != strings.ReplaceAll(fmt.Sprint(unknown), "nobody", "X"),
 			strings.ReplaceAll(fmt.Sprint(empty), "theirs-2", "X") != strings.ReplaceAll(fmt.Sprint(unknown), "nobody", "X"):
 			t.Errorf("%s answers differ: %v, %v and %v", method, theirs, empty, unknown)
+		case !req.always && method != frameportv1.CameraService_AddCamera_FullMethodName:
+			wantReason(t, theirs, codes.NotFound, apierr.CameraNotFound)
 		}
 	}
 	if n, _ := cameras.Get("theirs"); n.ID != "theirs" || len(cameras.List()) != 3 {
