@@ -22,7 +22,7 @@ func TestCheckListenAddress(t *testing.T) {
 		{address: "localhost:50051"},
 		{address: "LOCALHOST:50051"},
 		{address: "0.0.0.0:50051", text: "give --insecure"},
-		{address: ":50051", text: "without encryption or login; listen on 127.0.0.1:50051"},
+		{address: ":50051", text: "without encryption or login; give --tls-cert, --tls-key and --auth-file (frameport token new makes tokens), or listen on 127.0.0.1:50051"},
 		{address: "[::]:50051", text: "give --insecure"},
 		{address: "192.168.1.2:50051", text: "give --insecure"},
 		{address: "camera-host:50051", text: "give --insecure"},
@@ -44,13 +44,48 @@ func TestCheckListenAddress(t *testing.T) {
 		{address: "unix:/run/50%.sock", insecure: true, text: "without %, ? and #"},
 		{address: "unix:/run/a\n.sock", insecure: true, text: "without %, ? and #"},
 	} {
-		err := config.CheckListenAddress(tc.address, tc.protected, tc.insecure)
+		err := config.CheckListenAddress(tc.address, config.Protection{TLS: tc.protected, Login: tc.protected, Insecure: tc.insecure})
 		if (err == nil) != (tc.text == "") || err != nil && !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("CheckListenAddress(%q, %v, %v) = %v, want %q", tc.address, tc.protected, tc.insecure, err, tc.text)
 		}
 	}
-	if err := config.CheckListenAddress("0.0.0.0:1", false, false); !errors.Is(err, config.ErrInsecureAddress) {
+	if err := config.CheckListenAddress("0.0.0.0:1", config.Protection{}); !errors.Is(err, config.ErrInsecureAddress) {
 		t.Errorf("%v is not ErrInsecureAddress", err)
+	}
+}
+
+// Half of a protection is none, and the error names the other half.
+func TestProtection(t *testing.T) {
+	set := func(tls config.ListenerTLS, file string, insecure bool) error {
+		w := config.Worker{GRPCAddress: "0.0.0.0:50051", HTTPAddress: "0.0.0.0:8080", TLS: tls, AuthFile: file, Insecure: insecure}
+		w.EnsureDefaults()
+		return w.Validate()
+	}
+	pair := config.ListenerTLS{Cert: "/c", Key: "/k"}
+	mutual := config.ListenerTLS{Cert: "/c", Key: "/k", ClientCA: "/a", ClientRole: "control"}
+	for name, tc := range map[string]struct {
+		err  error
+		want string
+	}{
+		"nothing":              {set(config.ListenerTLS{}, "", false), "without encryption or login; give --tls-cert, --tls-key and --auth-file"},
+		"TLS only":             {set(pair, "", false), "without login; give --auth-file"},
+		"tokens only":          {set(config.ListenerTLS{}, "/f", false), "without encryption; give --tls-cert and --tls-key"},
+		"TLS and tokens":       {set(pair, "/f", false), ""},
+		"mutual TLS":           {set(mutual, "", false), ""},
+		"tokens, insecure":     {set(config.ListenerTLS{}, "/f", true), ""},
+		"half a pair":          {set(config.ListenerTLS{Cert: "/c"}, "/f", true), "needs both cert and key"},
+		"other half":           {set(config.ListenerTLS{Key: "/c"}, "/f", true), "needs both cert and key"},
+		"authorities only":     {set(config.ListenerTLS{ClientCA: "/a"}, "", true), "which needs cert and key"},
+		"role of nobody":       {set(config.ListenerTLS{Cert: "/c", Key: "/k", ClientRole: "view"}, "/f", true), "give client_ca, too"},
+		"role that is unknown": {set(config.ListenerTLS{Cert: "/c", Key: "/k", ClientCA: "/a", ClientRole: "root"}, "", true), "use view, control or admin"},
+	} {
+		if (tc.err == nil) != (tc.want == "") || tc.err != nil && !strings.Contains(tc.err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, tc.err, tc.want)
+		}
+	}
+	f, err := config.ParseFile([]byte("worker: {auth_file: /f, reflection: true, tls: {cert: /c, key: /k, client_ca: /a, client_role: view}}"), "f")
+	if err != nil || f.Worker.TLS != (config.ListenerTLS{Cert: "/c", Key: "/k", ClientCA: "/a", ClientRole: "view"}) || f.Worker.AuthFile != "/f" || !f.Worker.Reflection {
+		t.Errorf("%+v, %v", f, err)
 	}
 }
 

@@ -26,7 +26,14 @@ type Worker struct {
 	LogFormat      string // "text" or "json"
 	LogLevel       string // "debug", "info", "warn" or "error"
 	// Insecure allows listening beyond loopback without TLS and authentication.
-	Insecure     bool
+	Insecure bool
+	// TLS is spoken on TCP; the zero value means plain text.
+	TLS ListenerTLS
+	// AuthFile says who may do what; empty = whoever reaches a listener may do
+	// everything, or the owners of client certificates may.
+	AuthFile string
+	// Reflection serves gRPC reflection although calls need a login.
+	Reflection   bool
 	MaxCameras   int
 	GPU          GPU
 	SharedMemory SharedMemory
@@ -45,6 +52,9 @@ type workerDocument struct {
 	LogFormat      string       `yaml:"log_format"`
 	LogLevel       string       `yaml:"log_level"`
 	Insecure       bool         `yaml:"insecure"`
+	TLS            ListenerTLS  `yaml:"tls"`
+	AuthFile       string       `yaml:"auth_file"`
+	Reflection     bool         `yaml:"reflection"`
 	MaxCameras     int          `yaml:"max_cameras"`
 	GPU            GPU          `yaml:"gpu"`
 	SharedMemory   SharedMemory `yaml:"shared_memory"`
@@ -115,6 +125,7 @@ func (w Worker) Validate() error {
 	if w.MaxCameras < 1 || w.MaxCameras > 65536 {
 		p.Add("worker.max_cameras", ReasonWorker, "is %d; use 1 to 65536, or 0 for the default of %d", w.MaxCameras, DefaultMaxCameras)
 	}
+	w.TLS.validate(p)
 	w.GPU.validate(p)
 	w.SharedMemory.validate(p)
 	validateInferenceServers(p, w.InferenceServers)
@@ -130,9 +141,11 @@ func (w Worker) validateSet() *Problems {
 	return p
 }
 
+// Login says whether calls over TCP need one.
+func (w Worker) Login() bool { return w.AuthFile != "" || w.TLS.ClientCA != "" }
+
 func (w Worker) validateAddress(p *Problems, field, address string) {
-	// TLS and authentication, which would protect a listener, have no settings yet.
-	if err := CheckListenAddress(address, false, w.Insecure); err != nil {
+	if err := CheckListenAddress(address, Protection{TLS: w.TLS.On(), Login: w.Login(), Insecure: w.Insecure}); err != nil {
 		p.Add(field, ReasonWorker, "%v", err)
 	}
 }

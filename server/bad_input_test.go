@@ -17,8 +17,7 @@ import (
 	"github.com/frameport/frameport/frame"
 )
 
-func frameDrops() frame.Drops { return frame.Drops{} }
-func int32p(n int32) *int32   { return &n }
+func int32p(n int32) *int32 { return &n }
 
 func TestBadInput(t *testing.T) {
 	cameras := newFakeCameras(t, "door")

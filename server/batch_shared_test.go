@@ -42,6 +42,11 @@ type sharing struct {
 
 func newSharing(t *testing.T, folder string, lease time.Duration, ids ...string) *sharing {
 	t.Helper()
+	return newSharingWith(t, folder, lease, func(*Config) {}, ids...)
+}
+
+func newSharingWith(t *testing.T, folder string, lease time.Duration, alter func(*Config), ids ...string) *sharing {
+	t.Helper()
 	f, err := shm.Open(folder, 64<<20)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +61,7 @@ func newSharing(t *testing.T, folder string, lease time.Duration, ids ...string)
 		c.Tensors = s.tensors
 		c.SharedMemory = SharedMemory{Folder: f, Lease: lease}
 		c.Hooks.LeasesExpired = func(_ string, n int) { s.expired.Add(int64(n)) }
-	})
+	}, alter)
 	return s
 }
 

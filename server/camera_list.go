@@ -8,9 +8,9 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
-	"github.com/frameport/frameport/server/mapping"
 )
 
 const (
@@ -39,7 +39,7 @@ func (s *cameraService) ListCameras(ctx context.Context, r *frameportv1.ListCame
 		return nil, err
 	}
 	matching := slices.DeleteFunc(s.cfg.Cameras.List(), func(c camera.Snapshot) bool {
-		return !selector.Matches(c.Spec.Labels) || !s.visible(ctx, c.ID)
+		return !selector.Matches(c.Spec.Labels) || !auth.FromContext(ctx).Sees(View, c.ID, c.Spec.Labels)
 	})
 	from, found := slices.BinarySearchFunc(matching, after, func(c camera.Snapshot, id string) int { return cmp.Compare(c.ID, id) })
 	if found {
@@ -48,7 +48,7 @@ func (s *cameraService) ListCameras(ctx context.Context, r *frameportv1.ListCame
 	to := min(from+size, len(matching))
 	resp := &frameportv1.ListCamerasResponse{TotalSize: int32(len(matching))}
 	for _, c := range matching[from:to] {
-		resp.Cameras = append(resp.Cameras, mapping.Camera(c))
+		resp.Cameras = append(resp.Cameras, s.describe(ctx, c))
 	}
 	if to < len(matching) {
 		resp.NextPageToken = pageToken(matching[to-1].ID)

@@ -20,7 +20,7 @@ func TestMergedChangesAreCounted(t *testing.T) {
 	for _, c := range []struct {
 		changes, merged uint64
 	}{{3, 0}, {4, 0}, {9, 4}} {
-		if got := look(c.changes); len(got) != 1 || got[0].merged != c.merged || got[0].message().GetMerged() != c.merged {
+		if got := look(c.changes); len(got) != 1 || got[0].merged != c.merged || got[0].message(nil).GetMerged() != c.merged {
 			t.Errorf("after %d changes: %+v, want one event that stands for %d earlier ones", c.changes, got, c.merged)
 		}
 	}

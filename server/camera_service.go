@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/codes"
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/server/mapping"
@@ -32,15 +33,14 @@ func (s *cameraService) AddCamera(ctx context.Context, r *frameportv1.AddCameraR
 	if problems = appendProblems(problems, err); len(problems.List) > 0 {
 		return nil, problems
 	}
-	if err := s.authorize(ctx, Control, r.GetCameraId()); err != nil {
-		return nil, err
+	if !auth.FromContext(ctx).Sees(Control, r.GetCameraId(), spec.Labels) {
+		return nil, outOfScope(r.GetCameraId())
 	}
 	snapshot, err := s.cfg.Cameras.Add(ctx, r.GetCameraId(), spec)
 	if err != nil {
 		return nil, s.cameraError(r.GetCameraId(), err)
 	}
-	s.audit(ctx, "camera added", r.GetCameraId())
-	return &frameportv1.AddCameraResponse{Camera: mapping.Camera(snapshot)}, nil
+	return &frameportv1.AddCameraResponse{Camera: s.describe(ctx, snapshot)}, nil
 }
 
 // GetCamera implements the RPC.
@@ -55,7 +55,7 @@ func (s *cameraService) GetCamera(ctx context.Context, r *frameportv1.GetCameraR
 	if err != nil {
 		return nil, s.cameraError(r.GetCameraId(), err)
 	}
-	return &frameportv1.GetCameraResponse{Camera: mapping.Camera(snapshot)}, nil
+	return &frameportv1.GetCameraResponse{Camera: s.describe(ctx, snapshot)}, nil
 }
 
 // UpdateCamera implements the RPC.
@@ -73,12 +73,11 @@ func (s *cameraService) UpdateCamera(ctx context.Context, r *frameportv1.UpdateC
 	if err := s.authorize(ctx, Control, r.GetCameraId()); err != nil {
 		return nil, err
 	}
-	snapshot, err := s.cfg.Cameras.Update(ctx, r.GetCameraId(), change)
+	snapshot, err := s.cfg.Cameras.Update(ctx, r.GetCameraId(), within(ctx, r.GetCameraId(), change))
 	if err != nil {
 		return nil, s.cameraError(r.GetCameraId(), err)
 	}
-	s.audit(ctx, "camera updated", r.GetCameraId())
-	return &frameportv1.UpdateCameraResponse{Camera: mapping.Camera(snapshot)}, nil
+	return &frameportv1.UpdateCameraResponse{Camera: s.describe(ctx, snapshot)}, nil
 }
 
 // RemoveCamera implements the RPC.
@@ -92,24 +91,38 @@ func (s *cameraService) RemoveCamera(ctx context.Context, r *frameportv1.RemoveC
 	if err := s.cfg.Cameras.Remove(ctx, r.GetCameraId()); err != nil {
 		return nil, s.cameraError(r.GetCameraId(), err)
 	}
-	s.audit(ctx, "camera removed", r.GetCameraId())
 	return &frameportv1.RemoveCameraResponse{}, nil
 }
 
-// authorize asks the authorizer. A caller who may not see a camera is told that it
-// does not exist. See Note: [Authorisation in the handler].
-func (s *Server) authorize(ctx context.Context, p Permission, id string) error {
-	err := s.cfg.Authorizer.Authorize(ctx, p, id)
-	if err == nil {
-		return nil
+// describe is what the caller is told of a camera. Where it is and the user name there
+// are for those who may change it.
+func (s *Server) describe(ctx context.Context, c camera.Snapshot) *frameportv1.Camera {
+	m := mapping.Camera(c)
+	if !auth.FromContext(ctx).Sees(Control, c.ID, c.Spec.Labels) {
+		m.Spec.Url, m.Spec.Credentials = "", nil
 	}
-	s.cfg.Logger.WarnContext(ctx, "refused", "camera", id, "error", err)
-	return notFound(id)
+	return m
 }
 
-// visible reports whether the caller may see a camera that it did not name.
-func (s *Server) visible(ctx context.Context, id string) bool {
-	return s.cfg.Authorizer.Authorize(ctx, View, id) == nil
+// within is change, for cameras that the caller may change and still may afterwards.
+func within(ctx context.Context, id string, change func(config.Camera) (config.Camera, error)) func(config.Camera) (config.Camera, error) {
+	caller := auth.FromContext(ctx)
+	return func(before config.Camera) (config.Camera, error) {
+		if !caller.Sees(Control, id, before.Labels) { // it was given other labels this moment
+			return before, notFound(id)
+		}
+		after, err := change(before)
+		if err == nil && !caller.Sees(Control, id, after.Labels) {
+			err = outOfScope(id)
+		}
+		return after, err
+	}
+}
+
+// outOfScope refuses a camera that the caller would not see afterwards.
+func outOfScope(id string) error {
+	const text = "this token is for certain cameras, and one with this id and these labels is none of them"
+	return apierr.New(codes.PermissionDenied, apierr.PermissionDenied, text, apierr.Field("spec.labels", text), apierr.Meta(apierr.MetaCameraID, id))
 }
 
 // cameraError puts the camera's id into errors that are about it.
@@ -122,16 +135,6 @@ func (s *Server) cameraError(id string, err error) error {
 	default:
 		return err
 	}
-}
-
-// audit writes who changed what, from where. Specs are left out: they are long,
-// and the next field that is added to them may be a secret.
-func (s *Server) audit(ctx context.Context, what, id string) {
-	from := "unknown"
-	if p, ok := peer.FromContext(ctx); ok {
-		from = p.Addr.String()
-	}
-	s.cfg.Logger.InfoContext(ctx, what, "camera", id, "from", from)
 }
 
 // appendProblems adds err's problems to p; an error of another kind is none of them

@@ -10,9 +10,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
-	"github.com/frameport/frameport/server/mapping"
 )
 
 // WatchCameras implements the RPC. There is no queue of events: the watch remembers
@@ -34,7 +34,7 @@ func (s *cameraService) WatchCameras(r *frameportv1.WatchCamerasRequest, stream 
 		looked := time.Now()
 		behind := false
 		for _, e := range w.difference(s.chosen(ctx, choice)) {
-			err := s.send(ctx, frameportv1.CameraService_WatchCameras_FullMethodName, func() error { return stream.Send(e.message()) })
+			err := s.send(ctx, frameportv1.CameraService_WatchCameras_FullMethodName, func() error { return stream.Send(e.message(s.describe(ctx, e.camera))) })
 			if err != nil {
 				return err
 			}
@@ -85,8 +85,9 @@ func (s *Server) pause(ctx context.Context, changed <-chan struct{}) error {
 
 // chosen returns the cameras that are chosen and visible now, by id.
 func (s *Server) chosen(ctx context.Context, c choice) []camera.Snapshot {
+	caller := auth.FromContext(ctx)
 	return slices.DeleteFunc(s.cfg.Cameras.List(), func(snapshot camera.Snapshot) bool {
-		return !c.matches(snapshot.ID, snapshot.Spec) || !s.visible(ctx, snapshot.ID)
+		return !c.matches(snapshot.ID, snapshot.Spec) || !caller.Sees(View, snapshot.ID, snapshot.Spec.Labels)
 	})
 }
 
@@ -105,8 +106,8 @@ type cameraEvent struct {
 	merged uint64 // earlier changes that this one stands for
 }
 
-func (e cameraEvent) message() *frameportv1.WatchCamerasResponse {
-	return &frameportv1.WatchCamerasResponse{Type: e.kind, Cause: e.cause, Camera: mapping.Camera(e.camera), Time: timestamppb.New(e.time), Merged: e.merged}
+func (e cameraEvent) message(c *frameportv1.Camera) *frameportv1.WatchCamerasResponse {
+	return &frameportv1.WatchCamerasResponse{Type: e.kind, Cause: e.cause, Camera: c, Time: timestamppb.New(e.time), Merged: e.merged}
 }
 
 // difference returns what a client must be told so that it knows now: cameras that

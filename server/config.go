@@ -1,14 +1,13 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
 	"time"
-
-	"google.golang.org/grpc/credentials"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/config"
@@ -38,10 +37,12 @@ type Config struct {
 	// limits that are its own, camera counts and the snapshot's time. It is called
 	// from many goroutines and returns a new message each time.
 	Worker func() *frameportv1.Worker
-	// Authorizer is asked for every camera. Nil = [AllowAll].
-	Authorizer Authorizer
-	// Credentials protect the transport. Nil = plain text.
-	Credentials credentials.TransportCredentials
+	// Access finds out who calls. Nil = whoever reaches a listener may do everything:
+	// right where the listener itself is the border, loopback or --insecure.
+	Access Access
+	// TLS is spoken on all listeners but unix sockets; it must offer the protocol "h2".
+	// Nil = plain text.
+	TLS *tls.Config
 	// NoReflection turns gRPC reflection off.
 	NoReflection bool
 	// SlowConsumer is how long a write to a client may block before its stream is
@@ -67,13 +68,12 @@ type Hooks struct {
 	LeasesExpired func(method string, n int)
 	// SlowConsumer is told of every stream that was ended because of its client.
 	SlowConsumer func(method string)
+	// Refused is told of every call that was refused for who makes it, with the reason.
+	Refused func(reason string)
 }
 
 // EnsureDefaults fills what was left open.
 func (c *Config) EnsureDefaults() {
-	if c.Authorizer == nil {
-		c.Authorizer = AllowAll{}
-	}
 	if c.SlowConsumer == 0 {
 		c.SlowConsumer = DefaultSlowConsumer
 	}
@@ -103,6 +103,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.Hooks.SlowConsumer == nil {
 		c.Hooks.SlowConsumer = func(string) {}
+	}
+	if c.Hooks.Refused == nil {
+		c.Hooks.Refused = func(string) {}
 	}
 }
 

@@ -43,6 +43,9 @@ func (s *frameService) GetFrame(ctx context.Context, r *frameportv1.GetFrameRequ
 		return nil, s.cameraError(r.GetCameraId(), err)
 	}
 	defer f.Release()
+	if err := s.authorize(ctx, View, r.GetCameraId()); err != nil { // it may have waited for minutes
+		return nil, err
+	}
 	picture, err := out.render(ctx, s.cfg.Renderer, f)
 	if err != nil {
 		return nil, err

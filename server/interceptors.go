@@ -12,42 +12,87 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/frameport/frameport/api/apierr"
+	"github.com/frameport/frameport/auth"
 )
 
-// observeUnary tells the hooks about a call and makes sure that every error is a
-// status with a reason.
-func (s *Server) observeUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+// observeUnary lets in who may call, tells the hooks about a call, writes the audit
+// line of a change, and makes sure that every error is a status with a reason.
+func (s *Server) observeUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	start := time.Now()
-	resp, err := handler(ctx, req)
+	need := s.access[info.FullMethod]
+	ctx, err = s.admit(ctx, info.FullMethod, need)
+	if err == nil {
+		resp, err = handler(ctx, req)
+	}
 	err = s.statusOf(ctx, err)
+	if need == Control {
+		s.audit(ctx, info.FullMethod, req, err)
+	}
 	s.done(ctx, info.FullMethod, err, time.Since(start))
 	return resp, err
 }
 
 func (s *Server) observeStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	start := time.Now()
-	if !strings.HasPrefix(info.FullMethod, "/frameport.") {
-		ending, end := s.endAtShutdown(stream)
-		defer end()
-		stream = ending
+	need := s.access[info.FullMethod]
+	ctx, err := s.admit(stream.Context(), info.FullMethod, need)
+	if err == nil {
+		watched, end := s.watched(ctx, info.FullMethod, need)
+		err = handler(srv, endingStream{stream, watched})
+		if cause := context.Cause(watched); ended(cause) {
+			err = cause
+		}
+		end()
 	}
-	err := s.statusOf(stream.Context(), handler(srv, stream))
-	s.done(stream.Context(), info.FullMethod, err, time.Since(start))
+	err = s.statusOf(ctx, err)
+	s.done(ctx, info.FullMethod, err, time.Since(start))
 	return err
 }
 
-// endAtShutdown gives streams that know nothing of our shutdown, such as those of
-// the health service, a context that ends with it.
-func (s *Server) endAtShutdown(stream grpc.ServerStream) (grpc.ServerStream, func()) {
-	ctx, cancel := context.WithCancel(stream.Context())
+// watched returns a context that ends when the caller's right to the method does. For
+// streams that know nothing of our shutdown, such as those of the health service, it
+// ends with that, too.
+func (s *Server) watched(ctx context.Context, method string, need Permission) (context.Context, func()) {
+	var stopping <-chan struct{}
+	if !strings.HasPrefix(method, "/frameport.") {
+		stopping = s.stopping
+	}
+	restricted := s.cfg.Access != nil && need != Anyone
+	if stopping == nil && !restricted {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	changed, stop := make(chan struct{}, 1), func() {}
+	if restricted {
+		stop = s.cfg.Access.Watch(changed)
+	}
 	s.background.Go(func() {
-		select {
-		case <-s.stopping:
-			cancel()
-		case <-ctx.Done():
+		defer stop()
+		over := stoppedTimer()
+		defer over.Stop()
+		for {
+			if restricted {
+				caller := auth.FromContext(ctx)
+				if err := caller.May(need); err != nil {
+					cancel(s.refusal(ctx, method, need, err))
+					return
+				}
+				if until := caller.Until(); !until.IsZero() {
+					over.Reset(time.Until(until))
+				}
+			}
+			select {
+			case <-changed:
+			case <-over.C:
+			case <-stopping:
+				cancel(nil)
+				return
+			case <-ctx.Done():
+				return
+			}
 		}
 	})
-	return endingStream{stream, ctx}, cancel
+	return ctx, func() { cancel(nil) }
 }
 
 // endingStream is a stream with another context.

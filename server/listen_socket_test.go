@@ -20,6 +20,7 @@ import (
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/render"
 )
 
 func listenUnix(t *testing.T, path string, mode fs.FileMode) net.Listener {
@@ -54,10 +55,10 @@ func TestServesOnSeveralListeners(t *testing.T) {
 	var authority atomic.Value
 	h := newHarness(t, cameras, newFakeRenderer(100), func(c *Config) {
 		c.Listeners = append(c.Listeners, listenUnix(t, path, 0o600))
-		c.Authorizer = authorizerFunc(func(ctx context.Context) {
+		c.Renderer = rendererFunc{c.Renderer, func(ctx context.Context) {
 			md, _ := metadata.FromIncomingContext(ctx)
 			authority.Store(md.Get(":authority")[0])
-		})
+		}}
 	})
 	get := func(conn grpc.ClientConnInterface) {
 		t.Helper()
@@ -94,12 +95,15 @@ func TestServesOnSeveralListeners(t *testing.T) {
 	}
 }
 
-// authorizerFunc looks at calls and allows them.
-type authorizerFunc func(context.Context)
+// rendererFunc looks at calls that want a picture.
+type rendererFunc struct {
+	Renderer
+	look func(context.Context)
+}
 
-func (f authorizerFunc) Authorize(ctx context.Context, _ Permission, _ string) error {
-	f(ctx)
-	return nil
+func (r rendererFunc) Render(ctx context.Context, f *frame.Frame, out render.Output) (*render.Picture, error) {
+	r.look(ctx)
+	return r.Renderer.Render(ctx, f, out)
 }
 
 func TestRunEndsWhenOneOfTwoListenersFails(t *testing.T) {

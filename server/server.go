@@ -23,6 +23,9 @@ type Server struct {
 	grpc   *grpc.Server
 	health *health.Server
 
+	access  map[string]Permission // by full method
+	refused refusals
+
 	// stopping is closed when streams must end.
 	stopping chan struct{}
 	// background counts goroutines that may outlive their handler by a moment.
@@ -42,7 +45,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.EnsureDefaults()
-	s := &Server{cfg: cfg, health: health.NewServer(), stopping: make(chan struct{})}
+	if cfg.Access != nil {
+		cfg.Cameras = rightsChange{cfg.Cameras, cfg.Access}
+	}
+	s := &Server{cfg: cfg, access: access(), health: health.NewServer(), stopping: make(chan struct{})}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(frameCodec{encoding.GetCodecV2("proto")}),
 		grpc.MaxRecvMsgSize(MaxRequestBytes),
@@ -60,8 +66,8 @@ func New(cfg Config) (*Server, error) {
 		grpc.ChainUnaryInterceptor(s.observeUnary, s.recoverUnary),
 		grpc.ChainStreamInterceptor(s.observeStream, s.recoverStream),
 	}
-	if cfg.Credentials != nil {
-		options = append(options, grpc.Creds(cfg.Credentials))
+	if cfg.TLS != nil {
+		options = append(options, grpc.Creds(newTransport(cfg.TLS)))
 	}
 	s.grpc = grpc.NewServer(options...)
 	frameportv1.RegisterCameraServiceServer(s.grpc, &cameraService{Server: s})

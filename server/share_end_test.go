@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/auth"
+	"github.com/frameport/frameport/auth/authtest"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/decoder"
@@ -79,22 +80,26 @@ func TestShareBadInput(t *testing.T) {
 
 // A caller who may not see a camera learns nothing of it, not even that others share it.
 func TestShareIsAuthorized(t *testing.T) {
-	s := newSharing(t, folderOf(t), config.MaxLease, "a")
+	path := authtest.File(t, tokenOf("role: view"))
+	keys, err := auth.OpenKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSharingWith(t, folderOf(t), config.MaxLease, func(c *Config) { c.Access = &auth.Gate{Keys: keys} }, "a")
+	s.frame = frameportv1.NewFrameServiceClient(s.as("app"))
 	var streams []*sharer
 	for range 4 {
 		streams = append(streams, s.share(openShare(&frameportv1.ShareOpen{CameraId: "a", MaxLeases: 16})))
 	}
 	eventually(t, "all to be shared", func() bool { return s.cameras.camera("a").sharing.Load() == maxCameraLeases })
-	s.server.cfg.Authorizer = nobody{}
+	authtest.Write(t, path, []byte(tokenOf("role: view, cameras: {ids: [b]}")))
+	if changed, err := keys.Reload(); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
 	wantReason(t, s.share(openShare(&frameportv1.ShareOpen{CameraId: "a"})).err(), codes.NotFound, apierr.CameraNotFound)
 	// Who may no longer see it is told that it is gone.
-	s.cameras.change("a", func(*camera.Snapshot) {})
 	wantReason(t, streams[0].err(), codes.NotFound, apierr.CameraRemoved)
 }
-
-type nobody struct{}
-
-func (nobody) Authorize(context.Context, Permission, string) error { return errBroken }
 
 func TestShareIsUnavailable(t *testing.T) {
 	for name, tc := range map[string]struct {

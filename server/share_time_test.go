@@ -15,6 +15,7 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/internal/shm"
 )
@@ -80,7 +81,7 @@ func newLooseShare(t *testing.T, open *frameportv1.ShareOpen) *looseShare {
 	}
 	go func() {
 		defer l.close()
-		l.done <- l.run(context.Background())
+		l.done <- l.run(auth.NewContext(context.Background(), auth.Trusted("test")))
 	}()
 	synctest.Wait()
 	return l

@@ -9,6 +9,7 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/server/mapping"
 )
 
@@ -67,6 +68,11 @@ func (s *workerService) GetClock(_ context.Context, r *frameportv1.GetClockReque
 // worker completes what the worker says about itself with what the server knows.
 func (s *Server) worker(ctx context.Context) *frameportv1.Worker {
 	w := s.cfg.Worker()
+	if auth.FromContext(ctx).May(Admin) != nil { // what it runs on is for its operator
+		w.Devices, w.FrameHostBytes, w.LiveFrames = nil, 0, 0
+		w.Backend = &frameportv1.BackendStatus{Kind: w.GetBackend().GetKind()}
+		w.Access = nil
+	}
 	if w.Limits == nil {
 		w.Limits = &frameportv1.WorkerLimits{}
 	}

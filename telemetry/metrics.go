@@ -22,6 +22,7 @@ type Metrics struct {
 	bytesShared  *prometheus.CounterVec
 	slow         *prometheus.CounterVec
 	leases       *prometheus.CounterVec
+	refused      *prometheus.CounterVec
 	decode       prometheus.Histogram
 	encode       prometheus.Histogram
 	scrapeErrors *slog.Logger
@@ -48,6 +49,7 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 		bytesShared:  counter("frame_bytes_shared_total", "Bytes of frames leased to clients where they lie, by gRPC method.", "route"),
 		slow:         counter("slow_consumers_total", "Streams that were ended because their client did not read, by gRPC method or HTTP route.", "route"),
 		leases:       counter("leases_expired_total", "Leases of shared memory that a client did not ack in time, by gRPC method.", "route"),
+		refused:      counter("calls_refused_total", "Calls and requests that were refused for who made them, by reason.", "reason"),
 		decode: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "decode_duration_seconds", Help: "Time to decode one access unit.", Buckets: buckets,
 		}),
@@ -61,7 +63,7 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "backend": backend},
 	})
 	info.Set(1)
-	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.framesShared, m.bytesShared, m.slow, m.leases, m.decode, m.encode,
+	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.framesShared, m.bytesShared, m.slow, m.leases, m.refused, m.decode, m.encode,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -103,6 +105,9 @@ func (m *Metrics) SlowConsumer(route string) { m.slow.WithLabelValues(route).Inc
 
 // LeasesExpired counts leases of shared memory that a client did not ack in time.
 func (m *Metrics) LeasesExpired(route string, n int) { m.leases.WithLabelValues(route).Add(float64(n)) }
+
+// Refused counts a call that was refused for who made it.
+func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // Decoded notes the time that decoding one access unit took.
 func (m *Metrics) Decoded(took time.Duration) { m.decode.Observe(took.Seconds()) }

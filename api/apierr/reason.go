@@ -114,6 +114,20 @@ const (
 	StartRepeated          Reason = "START_REPEATED"    // start came twice on a stream
 )
 
+// Who calls.
+const (
+	// TokenRequired (UNAUTHENTICATED): the worker wants a token or a client certificate.
+	TokenRequired Reason = "TOKEN_REQUIRED"
+	// TokenInvalid (UNAUTHENTICATED): nobody has this token or certificate, or not any
+	// more. Streams end with it when the token is taken back.
+	TokenInvalid Reason = "TOKEN_INVALID"
+	// TokenExpired (UNAUTHENTICATED): the time of the token or certificate is over.
+	TokenExpired Reason = "TOKEN_EXPIRED"
+	// PermissionDenied (PERMISSION_DENIED): the role of the token or certificate does not
+	// include the call, or its cameras not such a camera.
+	PermissionDenied Reason = "PERMISSION_DENIED"
+)
+
 // The worker as a whole.
 const (
 	// DecodeModeUnimplemented (UNIMPLEMENTED): this version can't decode that way.

@@ -14,6 +14,8 @@ var (
 	parameter      = regexp.MustCompile(`(?i)://.*?(?:pass\w*|pwd|loginpas)=([^&\s]*)`)
 	userInfo       = regexp.MustCompile(`(?s)://[^/@:]*:(.*)@`)
 	quotedUserInfo = regexp.MustCompile(`(://[^/@:\s]*:)\S*@`)
+	// Tokens have no place on a command line; somebody will put one there.
+	token = regexp.MustCompile(`fpt_([A-Za-z0-9_-]+)`)
 )
 
 // maskArguments copies the command line and then overwrites passwords in the
@@ -22,7 +24,7 @@ var (
 // args itself then holds the copies.
 func maskArguments(args []string) {
 	for i, arg := range args {
-		for _, secret := range []*regexp.Regexp{userInfo, parameter} {
+		for _, secret := range []*regexp.Regexp{userInfo, parameter, token} {
 			at := secret.FindStringSubmatchIndex(arg)
 			if at == nil {
 				continue
@@ -38,5 +40,7 @@ func maskArguments(args []string) {
 	}
 }
 
-// maskText is text, which may quote arguments, without their passwords.
-func maskText(text string) string { return quotedUserInfo.ReplaceAllString(text, "$1***@") }
+// maskText is text, which may quote arguments, without their passwords and tokens.
+func maskText(text string) string {
+	return token.ReplaceAllString(quotedUserInfo.ReplaceAllString(text, "$1***@"), "fpt_***")
+}

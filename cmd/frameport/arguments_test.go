@@ -16,6 +16,7 @@ func TestMaskArguments(t *testing.T) {
 		"rtsp://h/user=u_password=secret_channel=1": "rtsp://h/user=u_password=****************",
 		"rtsp://u:secret@h/x?loginpas=other":        "rtsp://u:******@h/x?loginpas=*****",
 		"rtsp://u@h/x":                              "rtsp://u@h/x",
+		"--token=fpt_abc-D_9":                       "--token=fpt_*******",
 		"rtsp://h:554/x":                            "rtsp://h:554/x",
 		"rtsp://[2001:db8::1]:554/x@1":              "rtsp://[2001:*************@1", // too much is no harm
 		"name@host":                                 "name@host",
@@ -38,6 +39,7 @@ func TestMaskText(t *testing.T) {
 	for text, want := range map[string]string{
 		"unexpected argument rtsp://u:se/cr@et:@h/x, did you mean y?": "unexpected argument rtsp://u:***@h/x, did you mean y?",
 		"use rtsp://HOST:554/x (@ as %40)":                            "use rtsp://HOST:554/x (@ as %40)",
+		"unknown flag --token=fpt_abc-D_9":                            "unknown flag --token=fpt_***",
 		"no worker answers at 127.0.0.1:50051":                        "no worker answers at 127.0.0.1:50051",
 	} {
 		if got := maskText(text); got != want {

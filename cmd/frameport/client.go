@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 type connection struct {
 	Address string        `help:"gRPC address of the worker: HOST:PORT or unix:/PATH." default:"127.0.0.1:50051" env:"FRAMEPORT_ADDRESS"`
 	Timeout time.Duration `help:"How long a single call may take." default:"10s"`
+	clientAccess
 }
 
 // call dials, runs one bounded call and closes.
@@ -30,7 +32,11 @@ func (c connection) call(ctx context.Context, f func(context.Context, *client.Cl
 
 // open dials, runs f for as long as it wants and closes.
 func (c connection) open(ctx context.Context, f func(context.Context, *client.Client) error) error {
-	cl, err := client.Dial(c.Address)
+	options, err := c.options(os.Getenv(tokenEnvironment))
+	if err != nil {
+		return err
+	}
+	cl, err := client.Dial(c.Address, options...)
 	if err != nil {
 		return err
 	}
@@ -74,6 +80,7 @@ func explain(err error) string {
 var commandNames = strings.NewReplacer(
 	"ListCameras shows", "frameport camera list shows",
 	"with UpdateCamera", "with frameport camera update",
+	`send it with each call as "authorization: Bearer TOKEN"`, "give it with --token-file or in "+tokenEnvironment,
 )
 
 // statusOf finds the status inside err, without the texts of what wraps it; nil =
@@ -98,6 +105,17 @@ func (e *unreachableError) Error() string {
 	// gRPC keeps only the text of the cause.
 	if strings.HasPrefix(e.address, "unix:") && strings.Contains(e.err.Error(), syscall.EACCES.Error()) {
 		return fmt.Sprintf("this user may not connect to %s: run as the worker's user, or start the worker with --grpc-socket-mode 0660 and join its group", e.address)
+	}
+	switch text := e.err.Error(); {
+	case strings.Contains(text, "tls: first record does not look like a TLS handshake"):
+		return fmt.Sprintf("the worker at %s does not speak TLS: leave --tls-ca out, or start the worker with --tls-cert and --tls-key", e.address)
+	case strings.Contains(text, "error reading server preface"):
+		return fmt.Sprintf("what listens at %s answers in another way than gRPC in plain text: if it is a worker with TLS, give --tls-ca", e.address)
+	case strings.Contains(text, "certificate required"), strings.Contains(text, "bad certificate"):
+		return fmt.Sprintf("the worker at %s wants a certificate of the client: give --tls-client-cert and --tls-client-key", e.address)
+	case strings.Contains(text, "tls: "), strings.Contains(text, "x509: "):
+		_, reason, _ := strings.Cut(text, "authentication handshake failed: ")
+		return fmt.Sprintf("no secure connection to %s: %s", e.address, strings.Trim(reason, `"`))
 	}
 	return fmt.Sprintf("no worker answers at %s: start one with \"frameport serve\", or name another with --address (the gRPC address, not the HTTP one)", e.address)
 }

@@ -12,6 +12,7 @@ import (
 )
 
 type doctorCmd struct {
+	accessFlags
 	gpuFlags
 	inferenceFlags
 	ShmDir  string `name:"shm-dir" env:"FRAMEPORT_SHM_DIR" help:"The folder for shared memory to try. Default: one in /dev/shm." placeholder:"DIR"`
@@ -54,6 +55,15 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 	t.row("shared memory", sharedText(c.ShmDir))
 	for _, s := range c.InferenceServer {
 		t.row("inference server", inferenceText(ctx, s))
+	}
+	var worker config.Worker
+	worker.EnsureDefaults()
+	c.accessFlags.apply(&worker)
+	tls, login := accessText(worker)
+	t.row("tls", tls)
+	t.row("login", login)
+	if worker.Insecure {
+		t.row("insecure", "yes: a worker with --insecure may serve other machines without TLS or without a login")
 	}
 	t.row("open files", openFiles())
 	if err := t.flush(); err != nil {

@@ -21,10 +21,13 @@ type instance struct {
 	backend *backend.Backend
 	max     int
 	account *frame.Account
+	access  *access
+	// reflection is served.
+	reflection bool
 }
 
-func newInstance(started time.Time, b *backend.Backend, s config.Worker, account *frame.Account) instance {
-	return instance{id: rand.Text(), started: started, backend: b, max: s.MaxCameras, account: account}
+func newInstance(started time.Time, b *backend.Backend, s config.Worker, account *frame.Account, a *access) instance {
+	return instance{id: rand.Text(), started: started, backend: b, max: s.MaxCameras, account: account, access: a, reflection: !s.Login() || s.Reflection}
 }
 
 // worker makes the part of the worker's description that the server doesn't know.
@@ -47,6 +50,7 @@ func (i instance) worker() *frameportv1.Worker {
 			MaxPictureHeight: int32(limits.MaxHeight),
 			MaxPicturePixels: int64(limits.MaxPixels),
 		},
+		Access:         i.access.status(),
 		FrameHostBytes: i.account.Bytes(),
 		LiveFrames:     i.account.Frames(),
 		Devices:        devices(i.backend.Devices()),

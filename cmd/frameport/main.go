@@ -22,6 +22,7 @@ type cli struct {
 	Camera   cameraCmd   `cmd:"" help:"Add, change, remove and look at cameras of a running worker."`
 	Snapshot snapshotCmd `cmd:"" help:"Write the newest frame of a camera to a file."`
 	Watch    watchCmd    `cmd:"" help:"Receive frames and show rate, age and what was skipped."`
+	Token    tokenCmd    `cmd:"" help:"Make tokens for clients of a worker with an auth file."`
 	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can decode, and why not more."`
 	Fakecam  fakecamCmd  `cmd:"" help:"Be a camera, also one with faults, to try what happens."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -60,6 +60,13 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		return err
 	}
 
+	guard, err := openAccess(s, cfg.log)
+	if err != nil {
+		return err
+	}
+	if s.Insecure {
+		cfg.log.Warn("insecure: addresses that other machines can reach may be served without TLS or without a login", "tls", s.TLS.On(), "login", s.Login())
+	}
 	account := &frame.Account{}
 	models, closeModels, err := openInference(s.InferenceServers)
 	if err != nil {
@@ -126,7 +133,8 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		metrics.Counter("pictures_shared_total", "Pictures that the CPU decoded straight into memory that clients map.", func() float64 { n, _ := b.SharedPictures(); return float64(n) })
 		metrics.Counter("pictures_unshared_total", "Pictures that clients were to map and can't, because no slot was free or they have a new shape.", func() float64 { _, n := b.SharedPictures(); return float64(n) })
 	}
-	id := newInstance(started, b, s, account)
+	guard.measure(metrics)
+	id := newInstance(started, b, s, account, guard)
 	if err := servers.build(server.Manager(manager), renderer, shared, models, metrics, id, cfg.log); err != nil {
 		return errors.Join(err, servers.close())
 	}
@@ -264,18 +272,20 @@ func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared serve
 	g, err := server.New(server.Config{
 		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, DeviceBatches: newDeviceBatches(id.backend, r), InferenceServers: models,
 		Worker: id.worker, Logger: log,
-		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, FrameShared: m.FrameShared, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer},
+		Access: id.access.server(), TLS: id.access.tls("h2"), NoReflection: !id.reflection,
+		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, FrameShared: m.FrameShared, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer, Refused: m.Refused},
 	})
 	if err != nil {
 		return err
 	}
-	l.runs = append(l.runs, g.Run)
+	l.runs = append(l.runs, g.Run, id.access.run)
 	if l.http == nil {
 		return nil
 	}
 	h, err := httpapi.New(httpapi.Config{
 		Listener: l.http, Cameras: cameras, Renderer: r, Metrics: m.Handler(), Logger: log,
-		Hooks: httpapi.Hooks{FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer},
+		Access: id.access.server(), TLS: id.access.tls("http/1.1"),
+		Hooks: httpapi.Hooks{FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer, Refused: m.Refused},
 	})
 	if err != nil {
 		return err

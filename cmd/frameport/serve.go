@@ -21,7 +21,7 @@ type serveCmd struct {
 	Backend        *string            `env:"FRAMEPORT_BACKEND" enum:"auto,cuda,cpu" help:"What decodes: auto, cuda or cpu. Default: auto."`
 	LogFormat      *string            `env:"FRAMEPORT_LOG_FORMAT" enum:"text,json" help:"text or json. Default: text on a terminal, else json."`
 	LogLevel       *string            `env:"FRAMEPORT_LOG_LEVEL" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default: info."`
-	Insecure       bool               `env:"FRAMEPORT_INSECURE" help:"Allow addresses that other machines can reach, without TLS and authentication."`
+	accessFlags
 	gpuFlags
 	shmFlags
 	inferenceFlags
@@ -88,7 +88,7 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	c.shmFlags.apply(&w.SharedMemory)
 	c.inferenceFlags.apply(&w.InferenceServers)
 	c.addressFlags.apply(&w.CameraAddresses)
-	w.Insecure = w.Insecure || c.Insecure
+	c.accessFlags.apply(&w)
 	if w.LogFormat == "" && !telemetry.IsTerminal(os.Stderr) {
 		w.LogFormat = "json"
 	}

@@ -40,6 +40,8 @@ func units() []unit {
 		{path: "internal/kservetest", level: 1, support: true},
 		{path: "gpu/gpusim", level: 1, support: true},
 
+		{path: "auth", level: 2},
+		{path: "auth/authtest", level: 3, support: true},
 		{path: "internal/e2e", level: 2, support: true},
 		{path: "gpu/surface", level: 2},
 		{path: "gpu/kernels", level: 2},

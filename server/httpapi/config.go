@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -23,8 +24,12 @@ type Config struct {
 	Listener net.Listener
 	Cameras  server.Cameras
 	Renderer server.Renderer
-	// Authorizer is asked for every camera. Nil = [server.AllowAll].
-	Authorizer server.Authorizer
+	// Access finds out who asks. Nil = whoever reaches the listener may see everything:
+	// right where the listener itself is the border, loopback or --insecure.
+	Access server.Access
+	// TLS is spoken on the listener; it must offer the protocol "http/1.1". Nil = plain
+	// text.
+	TLS *tls.Config
 	// Metrics serves /metrics. Nil = there is none.
 	Metrics http.Handler
 	// Ready says why the worker should get no new work, for /readyz. It must not
@@ -48,13 +53,12 @@ type Hooks struct {
 	FrameSent func(route string, bytes int)
 	// SlowConsumer is told of every stream that was ended because of its client.
 	SlowConsumer func(route string)
+	// Refused is told of every request that was refused for who makes it, with the reason.
+	Refused func(reason string)
 }
 
 // EnsureDefaults fills what was left open.
 func (c *Config) EnsureDefaults() {
-	if c.Authorizer == nil {
-		c.Authorizer = server.AllowAll{}
-	}
 	if c.Ready == nil {
 		c.Ready = func() error { return nil }
 	}
@@ -72,6 +76,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.Hooks.SlowConsumer == nil {
 		c.Hooks.SlowConsumer = func(string) {}
+	}
+	if c.Hooks.Refused == nil {
+		c.Hooks.Refused = func(string) {}
 	}
 }
 

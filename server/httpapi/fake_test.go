@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -93,6 +94,7 @@ func (r *fakeRenderer) Render(_ context.Context, f *frame.Frame, out render.Outp
 
 type harness struct {
 	t        *testing.T
+	listener net.Listener
 	url      string
 	cameras  *fakeCameras
 	door     *fakeCamera
@@ -108,7 +110,7 @@ func newHarness(t *testing.T, alter ...func(*Config)) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{t: t, url: "http://" + lis.Addr().String(), cameras: &fakeCameras{}, renderer: &fakeRenderer{}}
+	h := &harness{t: t, listener: lis, url: "http://" + lis.Addr().String(), cameras: &fakeCameras{}, renderer: &fakeRenderer{}}
 	h.door = h.cameras.add(camera.Snapshot{ID: "door", State: camera.StateRunning})
 	h.cameras.add(camera.Snapshot{
 		ID: "off", State: camera.StateFailed,

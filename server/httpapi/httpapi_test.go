@@ -21,7 +21,6 @@ import (
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/render"
-	"github.com/frameport/frameport/server"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -136,27 +135,6 @@ func TestHostNames(t *testing.T) {
 			t.Errorf("Host %s: %s, want %d", host, resp.Status, want)
 		}
 	}
-}
-
-func TestForbiddenCamerasDoNotExist(t *testing.T) {
-	h := newHarness(t, func(c *Config) { c.Authorizer = denyDoor{} })
-	for _, path := range []string{"/api/door/latest.jpg", "/api/door", "/cameras/door/mjpeg"} {
-		if resp, body := h.do("GET", path); resp.StatusCode != 404 || !strings.Contains(body, "CAMERA_NOT_FOUND") {
-			t.Errorf("%s: %s", path, resp.Status)
-		}
-	}
-	if _, body := h.do("GET", "/"); strings.Contains(body, "door") || !strings.Contains(body, "off") {
-		t.Error("the page shows what it must not")
-	}
-}
-
-type denyDoor struct{}
-
-func (denyDoor) Authorize(_ context.Context, _ server.Permission, id string) error {
-	if id == "door" {
-		return errors.New("not yours")
-	}
-	return nil
 }
 
 // open begins an MJPEG stream.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/api/apierr"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
@@ -60,16 +62,22 @@ func (s *Server) latest(w http.ResponseWriter, r *http.Request) {
 // camera that the caller may not see does not exist.
 func (s *Server) feed(w http.ResponseWriter, r *http.Request) server.Feed {
 	id := r.PathValue("camera")
-	if config.ValidCameraID(id) != nil || s.cfg.Authorizer.Authorize(r.Context(), server.View, id) != nil {
+	if config.ValidCameraID(id) != nil {
 		failNotFound(w, r, id)
 		return nil
 	}
 	feed, err := s.cfg.Cameras.Feed(id)
-	if err != nil {
+	if err != nil || !visible(r.Context(), feed) {
 		failNotFound(w, r, id)
 		return nil
 	}
 	return feed
+}
+
+// visible says whether the caller may see a camera now.
+func visible(ctx context.Context, feed server.Feed) bool {
+	caller := auth.FromContext(ctx)
+	return caller.SeesAll() || caller.Sees(server.View, feed.ID(), feed.Snapshot().Spec.Labels)
 }
 
 func (s *Server) failRender(w http.ResponseWriter, r *http.Request, err error) {

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/api/apierr"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/render"
+	"github.com/frameport/frameport/server"
 )
 
 // boundary stands between the pictures of a stream.
@@ -51,31 +53,61 @@ func (s *Server) mjpeg(w http.ResponseWriter, r *http.Request) {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		select {
-		case <-s.stopping:
-			cancel()
-		case <-ctx.Done():
-		}
+		s.endWhenOver(ctx, cancel)
 	}()
 	defer func() { cancel(); <-watched }()
-	err = s.parts(ctx, w, feed.Ring(), out, fps)
+	err = s.parts(ctx, w, feed, out, fps)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.cfg.Hooks.SlowConsumer("mjpeg")
 		s.cfg.Logger.DebugContext(ctx, "slow mjpeg client", "camera", feed.ID(), "reason", apierr.SlowConsumer)
-	case ctx.Err() == nil && !errors.Is(err, frame.ErrClosed):
+	case ctx.Err() == nil && !errors.Is(err, frame.ErrClosed) && !errors.Is(err, errHidden):
 		s.cfg.Logger.DebugContext(ctx, "mjpeg stream ended", "camera", feed.ID(), "error", err)
+	}
+}
+
+// errHidden ends a stream whose camera the caller may not see any more.
+var errHidden = errors.New("the camera is not for this caller any more")
+
+// endWhenOver calls cancel when the worker stops or the caller loses its right to
+// streams, and returns then or when ctx ends.
+func (s *Server) endWhenOver(ctx context.Context, cancel func()) {
+	defer cancel()
+	changed := make(chan struct{}, 1)
+	over := time.NewTimer(time.Hour)
+	over.Stop()
+	defer over.Stop()
+	if s.cfg.Access != nil {
+		defer s.cfg.Access.Watch(changed)()
+	}
+	for {
+		caller := auth.FromContext(ctx)
+		if caller.May(server.View) != nil {
+			return
+		}
+		if until := caller.Until(); !until.IsZero() {
+			over.Reset(time.Until(until))
+		}
+		select {
+		case <-changed:
+		case <-over.C:
+		case <-s.stopping:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
 // parts writes pictures until the client, the camera or ctx is gone, and says which:
 // it never returns nil.
-func (s *Server) parts(ctx context.Context, w http.ResponseWriter, ring *frame.Ring, out render.Output, fps float64) error {
+func (s *Server) parts(ctx context.Context, w http.ResponseWriter, feed server.Feed, out render.Output, fps float64) error {
 	var (
 		interval time.Duration
 		due      time.Time
 		last     frame.ID
 		control  = http.NewResponseController(w)
+		ring     = feed.Ring()
 	)
 	if fps > 0 {
 		interval = time.Duration(float64(time.Second) / fps)
@@ -96,6 +128,10 @@ func (s *Server) parts(ctx context.Context, w http.ResponseWriter, ring *frame.R
 			return err
 		}
 		last = f.ID
+		if !visible(ctx, feed) {
+			f.Release()
+			return errHidden
+		}
 		picture, err := s.cfg.Renderer.Render(ctx, f, out)
 		captured := f.Capture
 		f.Release()

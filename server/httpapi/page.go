@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/server"
 )
 
@@ -47,8 +48,9 @@ type pageCamera struct{ ID, State, Fault string }
 // index serves the page.
 func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	var cameras []pageCamera
+	caller := auth.FromContext(r.Context())
 	for _, c := range s.cfg.Cameras.List() {
-		if s.cfg.Authorizer.Authorize(r.Context(), server.View, c.ID) == nil {
+		if caller.Sees(server.View, c.ID, c.Spec.Labels) {
 			cameras = append(cameras, pageCamera{c.ID, c.State.String(), c.Fault.Message})
 		}
 	}

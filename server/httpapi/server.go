@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -39,21 +40,12 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, stopping: make(chan struct{}), probe: make(chan struct{}, 1), page: newPage()}
 	s.probe <- struct{}{}
 	addr, isTCP := cfg.Listener.Addr().(*net.TCPAddr)
-	s.anyHost = !isTCP || !addr.IP.IsLoopback() || slices.Contains(cfg.Hosts, "*")
+	s.anyHost = !isTCP || !addr.IP.IsLoopback() || slices.Contains(cfg.Hosts, "*") || cfg.Access != nil
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("/api/{camera}/latest.jpg", s.latest)
-	mux.HandleFunc("/api/{camera}", s.mjpeg)
-	mux.HandleFunc("/cameras/{camera}/mjpeg", s.mjpeg)
-	mux.HandleFunc("/healthz", s.healthz)
-	mux.HandleFunc("/readyz", s.readyz)
-	if cfg.Metrics != nil {
-		mux.Handle("/metrics", cfg.Metrics)
+	for _, route := range s.routes() {
+		mux.Handle(route.pattern, s.allowed(route))
 	}
-	mux.HandleFunc("/{$}", s.index)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, r, http.StatusNotFound, problem{Reason: reasonNoRoute, Message: "nothing is here; / lists the cameras, /api/CAMERA/latest.jpg is a camera's newest picture"})
-	})
 	s.http = &http.Server{
 		Handler:           s.guard(mux),
 		ReadHeaderTimeout: headerTimeout,
@@ -69,7 +61,11 @@ func New(cfg Config) (*Server, error) {
 // end. A server runs once.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.cfg.Listener) }()
+	listener := s.cfg.Listener
+	if s.cfg.TLS != nil {
+		listener = tls.NewListener(listener, s.cfg.TLS)
+	}
+	go func() { served <- s.http.Serve(listener) }()
 	var err error
 	select {
 	case err = <-served: // the listener failed
@@ -127,7 +123,8 @@ func (s *Server) extend(w http.ResponseWriter) {
 
 // Note: [Host names]
 //
-// A listener on loopback needs no login because only this machine reaches it. A web
+// A listener on loopback needs no login, unless one was asked for, because only this
+// machine reaches it. A web
 // page in a browser on this machine does too: it lets its own name resolve to
 // 127.0.0.1 and is then of the same origin as we are (DNS rebinding). Such requests
 // carry the page's name in Host, so on loopback only names are served that no

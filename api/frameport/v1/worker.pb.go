@@ -648,6 +648,80 @@ func (x *CameraCounts) GetStopped() int32 {
 	return 0
 }
 
+// AccessStatus is how the worker is protected from those who reach its addresses.
+type AccessStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It was started with --insecure: addresses that other machines may reach are served
+	// without TLS or without a login.
+	Insecure bool `protobuf:"varint,1,opt,name=insecure,proto3" json:"insecure,omitempty"`
+	// Listeners on TCP speak TLS.
+	Tls bool `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Calls need a token or a client certificate. Those over unix sockets may be excepted.
+	Login bool `protobuf:"varint,3,opt,name=login,proto3" json:"login,omitempty"`
+	// When the worker's certificate ends. Unset without TLS.
+	CertificateEndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=certificate_end_time,json=certificateEndTime,proto3" json:"certificate_end_time,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *AccessStatus) Reset() {
+	*x = AccessStatus{}
+	mi := &file_frameport_v1_worker_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessStatus) ProtoMessage() {}
+
+func (x *AccessStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_frameport_v1_worker_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessStatus.ProtoReflect.Descriptor instead.
+func (*AccessStatus) Descriptor() ([]byte, []int) {
+	return file_frameport_v1_worker_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *AccessStatus) GetInsecure() bool {
+	if x != nil {
+		return x.Insecure
+	}
+	return false
+}
+
+func (x *AccessStatus) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
+func (x *AccessStatus) GetLogin() bool {
+	if x != nil {
+		return x.Login
+	}
+	return false
+}
+
+func (x *AccessStatus) GetCertificateEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CertificateEndTime
+	}
+	return nil
+}
+
 // Worker is the worker as a whole. A snapshot.
 type Worker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -662,7 +736,8 @@ type Worker struct {
 	Uptime *durationpb.Duration `protobuf:"bytes,4,opt,name=uptime,proto3" json:"uptime,omitempty"`
 	// What decodes.
 	Backend *BackendStatus `protobuf:"bytes,5,opt,name=backend,proto3" json:"backend,omitempty"`
-	// GPUs in use or usable. Empty on the CPU backend.
+	// GPUs in use or usable. Empty on the CPU backend. This, memory, access and why it is
+	// this backend are unset for callers without the role admin.
 	Devices []*Device `protobuf:"bytes,6,rep,name=devices,proto3" json:"devices,omitempty"`
 	// Limits in force.
 	Limits *WorkerLimits `protobuf:"bytes,7,opt,name=limits,proto3" json:"limits,omitempty"`
@@ -673,14 +748,16 @@ type Worker struct {
 	// Frames that are held now: in rings, by readers and by encoders.
 	LiveFrames int64 `protobuf:"varint,10,opt,name=live_frames,json=liveFrames,proto3" json:"live_frames,omitempty"`
 	// When the snapshot was taken.
-	SnapshotTime  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=snapshot_time,json=snapshotTime,proto3" json:"snapshot_time,omitempty"`
+	SnapshotTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=snapshot_time,json=snapshotTime,proto3" json:"snapshot_time,omitempty"`
+	// How it is protected.
+	Access        *AccessStatus `protobuf:"bytes,12,opt,name=access,proto3" json:"access,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Worker) Reset() {
 	*x = Worker{}
-	mi := &file_frameport_v1_worker_proto_msgTypes[5]
+	mi := &file_frameport_v1_worker_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +769,7 @@ func (x *Worker) String() string {
 func (*Worker) ProtoMessage() {}
 
 func (x *Worker) ProtoReflect() protoreflect.Message {
-	mi := &file_frameport_v1_worker_proto_msgTypes[5]
+	mi := &file_frameport_v1_worker_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +782,7 @@ func (x *Worker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Worker.ProtoReflect.Descriptor instead.
 func (*Worker) Descriptor() ([]byte, []int) {
-	return file_frameport_v1_worker_proto_rawDescGZIP(), []int{5}
+	return file_frameport_v1_worker_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Worker) GetVersion() string {
@@ -785,6 +862,13 @@ func (x *Worker) GetSnapshotTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Worker) GetAccess() *AccessStatus {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
 var File_frameport_v1_worker_proto protoreflect.FileDescriptor
 
 const file_frameport_v1_worker_proto_rawDesc = "" +
@@ -854,7 +938,12 @@ const file_frameport_v1_worker_proto_rawDesc = "" +
 	"\bdegraded\x18\x04 \x01(\x05R\bdegraded\x12\x18\n" +
 	"\astalled\x18\x05 \x01(\x05R\astalled\x12\x16\n" +
 	"\x06failed\x18\x06 \x01(\x05R\x06failed\x12\x18\n" +
-	"\astopped\x18\a \x01(\x05R\astopped\"\x8e\x04\n" +
+	"\astopped\x18\a \x01(\x05R\astopped\"\xa0\x01\n" +
+	"\fAccessStatus\x12\x1a\n" +
+	"\binsecure\x18\x01 \x01(\bR\binsecure\x12\x10\n" +
+	"\x03tls\x18\x02 \x01(\bR\x03tls\x12\x14\n" +
+	"\x05login\x18\x03 \x01(\bR\x05login\x12L\n" +
+	"\x14certificate_end_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x12certificateEndTime\"\xc2\x04\n" +
 	"\x06Worker\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -870,7 +959,8 @@ const file_frameport_v1_worker_proto_rawDesc = "" +
 	"\vlive_frames\x18\n" +
 	" \x01(\x03R\n" +
 	"liveFrames\x12?\n" +
-	"\rsnapshot_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTimeB=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3"
+	"\rsnapshot_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTime\x122\n" +
+	"\x06access\x18\f \x01(\v2\x1a.frameport.v1.AccessStatusR\x06accessB=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3"
 
 var (
 	file_frameport_v1_worker_proto_rawDescOnce sync.Once
@@ -884,34 +974,37 @@ func file_frameport_v1_worker_proto_rawDescGZIP() []byte {
 	return file_frameport_v1_worker_proto_rawDescData
 }
 
-var file_frameport_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_frameport_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_frameport_v1_worker_proto_goTypes = []any{
 	(*BackendStatus)(nil),         // 0: frameport.v1.BackendStatus
 	(*DeviceLedger)(nil),          // 1: frameport.v1.DeviceLedger
 	(*Device)(nil),                // 2: frameport.v1.Device
 	(*WorkerLimits)(nil),          // 3: frameport.v1.WorkerLimits
 	(*CameraCounts)(nil),          // 4: frameport.v1.CameraCounts
-	(*Worker)(nil),                // 5: frameport.v1.Worker
-	(BackendKind)(0),              // 6: frameport.v1.BackendKind
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
+	(*AccessStatus)(nil),          // 5: frameport.v1.AccessStatus
+	(*Worker)(nil),                // 6: frameport.v1.Worker
+	(BackendKind)(0),              // 7: frameport.v1.BackendKind
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
 }
 var file_frameport_v1_worker_proto_depIdxs = []int32{
-	6,  // 0: frameport.v1.BackendStatus.kind:type_name -> frameport.v1.BackendKind
-	6,  // 1: frameport.v1.BackendStatus.requested:type_name -> frameport.v1.BackendKind
+	7,  // 0: frameport.v1.BackendStatus.kind:type_name -> frameport.v1.BackendKind
+	7,  // 1: frameport.v1.BackendStatus.requested:type_name -> frameport.v1.BackendKind
 	1,  // 2: frameport.v1.Device.ledger:type_name -> frameport.v1.DeviceLedger
-	7,  // 3: frameport.v1.Worker.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 4: frameport.v1.Worker.uptime:type_name -> google.protobuf.Duration
-	0,  // 5: frameport.v1.Worker.backend:type_name -> frameport.v1.BackendStatus
-	2,  // 6: frameport.v1.Worker.devices:type_name -> frameport.v1.Device
-	3,  // 7: frameport.v1.Worker.limits:type_name -> frameport.v1.WorkerLimits
-	4,  // 8: frameport.v1.Worker.cameras:type_name -> frameport.v1.CameraCounts
-	7,  // 9: frameport.v1.Worker.snapshot_time:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 3: frameport.v1.AccessStatus.certificate_end_time:type_name -> google.protobuf.Timestamp
+	8,  // 4: frameport.v1.Worker.start_time:type_name -> google.protobuf.Timestamp
+	9,  // 5: frameport.v1.Worker.uptime:type_name -> google.protobuf.Duration
+	0,  // 6: frameport.v1.Worker.backend:type_name -> frameport.v1.BackendStatus
+	2,  // 7: frameport.v1.Worker.devices:type_name -> frameport.v1.Device
+	3,  // 8: frameport.v1.Worker.limits:type_name -> frameport.v1.WorkerLimits
+	4,  // 9: frameport.v1.Worker.cameras:type_name -> frameport.v1.CameraCounts
+	8,  // 10: frameport.v1.Worker.snapshot_time:type_name -> google.protobuf.Timestamp
+	5,  // 11: frameport.v1.Worker.access:type_name -> frameport.v1.AccessStatus
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_frameport_v1_worker_proto_init() }
@@ -927,7 +1020,7 @@ func file_frameport_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_frameport_v1_worker_proto_rawDesc), len(file_frameport_v1_worker_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -8,6 +8,18 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AccessStatus(_message.Message):
+    __slots__ = ["certificate_end_time", "insecure", "login", "tls"]
+    CERTIFICATE_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_FIELD_NUMBER: _ClassVar[int]
+    LOGIN_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
+    certificate_end_time: _timestamp_pb2.Timestamp
+    insecure: bool
+    login: bool
+    tls: bool
+    def __init__(self, insecure: bool = ..., tls: bool = ..., login: bool = ..., certificate_end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class BackendStatus(_message.Message):
     __slots__ = ["kind", "notes", "reason", "requested"]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -103,7 +115,8 @@ class DeviceLedger(_message.Message):
     def __init__(self, context_bytes: _Optional[int] = ..., module_bytes: _Optional[int] = ..., jpeg_bytes: _Optional[int] = ..., decoder_bytes: _Optional[int] = ..., ring_bytes: _Optional[int] = ..., other_bytes: _Optional[int] = ..., fixed_bytes: _Optional[int] = ..., camera_bytes: _Optional[int] = ..., marginal_bytes_per_camera: _Optional[int] = ..., driver_reported_bytes: _Optional[int] = ..., unaccounted_bytes: _Optional[int] = ..., batch_bytes: _Optional[int] = ...) -> None: ...
 
 class Worker(_message.Message):
-    __slots__ = ["backend", "cameras", "devices", "frame_host_bytes", "instance_id", "limits", "live_frames", "snapshot_time", "start_time", "uptime", "version"]
+    __slots__ = ["access", "backend", "cameras", "devices", "frame_host_bytes", "instance_id", "limits", "live_frames", "snapshot_time", "start_time", "uptime", "version"]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     CAMERAS_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +128,7 @@ class Worker(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     UPTIME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    access: AccessStatus
     backend: BackendStatus
     cameras: CameraCounts
     devices: _containers.RepeatedCompositeFieldContainer[Device]
@@ -126,7 +140,7 @@ class Worker(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     uptime: _duration_pb2.Duration
     version: str
-    def __init__(self, version: _Optional[str] = ..., instance_id: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., uptime: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., backend: _Optional[_Union[BackendStatus, _Mapping]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., limits: _Optional[_Union[WorkerLimits, _Mapping]] = ..., cameras: _Optional[_Union[CameraCounts, _Mapping]] = ..., frame_host_bytes: _Optional[int] = ..., live_frames: _Optional[int] = ..., snapshot_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., instance_id: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., uptime: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., backend: _Optional[_Union[BackendStatus, _Mapping]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., limits: _Optional[_Union[WorkerLimits, _Mapping]] = ..., cameras: _Optional[_Union[CameraCounts, _Mapping]] = ..., frame_host_bytes: _Optional[int] = ..., live_frames: _Optional[int] = ..., snapshot_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., access: _Optional[_Union[AccessStatus, _Mapping]] = ...) -> None: ...
 
 class WorkerLimits(_message.Message):
     __slots__ = ["max_access_unit_bytes", "max_cameras", "max_concurrent_streams", "max_nal_units", "max_picture_height", "max_picture_pixels", "max_picture_width", "max_request_bytes", "max_response_bytes"]

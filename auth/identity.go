@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// Why somebody is refused.
+var (
+	// ErrMissing: the call brings nothing that says who calls.
+	ErrMissing = errors.New("no token")
+	// ErrUnknown: nobody has this token or certificate, or not any more.
+	ErrUnknown = errors.New("unknown token or certificate")
+	// ErrExpired: its time is over.
+	ErrExpired = errors.New("expired")
+	// ErrRole: the role does not include this.
+	ErrRole = errors.New("not allowed in this role")
+)
+
+// Identity is who makes a call. What it may do is looked up at every question, so
+// that a call that is under way loses the rights that are withdrawn.
+type Identity struct {
+	name  string
+	fixed *grant // without keys
+	keys  *Keys
+	match func(*set) *grant // its entry in a set; nil = there is none
+	known atomic.Pointer[known]
+	// notAfter is the end of its certificate, which a connection can outlive.
+	notAfter time.Time
+}
+
+// known is what match said of a set.
+type known struct {
+	set   *set
+	grant *grant
+}
+
+// Trusted is an identity that may do everything: of a listener that is protected in
+// another way.
+func Trusted(name string) *Identity {
+	return &Identity{name: name, fixed: &grant{name: name, role: Admin, scope: everything()}}
+}
+
+// grant are the rights in force; nil = there are none.
+func (i *Identity) grant() *grant {
+	if i.keys == nil {
+		return i.fixed
+	}
+	s := i.keys.current.Load()
+	if k := i.known.Load(); k != nil && k.set == s {
+		return k.grant
+	}
+	g := i.match(s)
+	i.known.Store(&known{s, g})
+	return g
+}
+
+// Name is who it is, for logs: the name of the entry, or one in the certificate.
+func (i *Identity) Name() string {
+	if i == nil {
+		return "nobody"
+	}
+	return i.name
+}
+
+// May says whether the identity has a role now: nil, [ErrUnknown], [ErrExpired] or
+// [ErrRole]. A nil identity has none.
+func (i *Identity) May(role Role) error {
+	_, err := i.allowed(role)
+	return err
+}
+
+func (i *Identity) allowed(role Role) (*grant, error) {
+	if i == nil {
+		return nil, ErrMissing
+	}
+	g := i.grant()
+	switch now := time.Now(); {
+	case g == nil || role == Nobody:
+		return nil, ErrUnknown
+	case g.expired(now), !i.notAfter.IsZero() && now.After(i.notAfter):
+		return nil, ErrExpired
+	case g.role < role:
+		return nil, ErrRole
+	}
+	return g, nil
+}
+
+// Sees says whether the identity has a role now for the camera with this id and these
+// labels.
+func (i *Identity) Sees(role Role, id string, labels map[string]string) bool {
+	g, err := i.allowed(role)
+	return err == nil && g.scope.includes(id, labels)
+}
+
+// SeesAll says whether no camera is hidden from the identity.
+func (i *Identity) SeesAll() bool {
+	g, err := i.allowed(View)
+	return err == nil && g.scope.all
+}
+
+// Until is when the rights in force end by themselves; zero = never.
+func (i *Identity) Until() time.Time {
+	g, err := i.allowed(View)
+	switch {
+	case err != nil:
+		return time.Now()
+	case g.expires.IsZero(), !i.notAfter.IsZero() && i.notAfter.Before(g.expires):
+		return i.notAfter
+	}
+	return g.expires
+}
+
+type contextKey struct{}
+
+// NewContext returns a context of calls that i makes.
+func NewContext(ctx context.Context, i *Identity) context.Context {
+	return context.WithValue(ctx, contextKey{}, i)
+}
+
+// FromContext returns who makes the call; nil = nobody was let in, and a nil identity
+// may do nothing.
+func FromContext(ctx context.Context) *Identity {
+	i, _ := ctx.Value(contextKey{}).(*Identity)
+	return i
+}

@@ -1,0 +1,28 @@
+package auth
+
+import (
+	"slices"
+
+	"github.com/frameport/frameport/config"
+)
+
+// scope is which cameras somebody may see.
+type scope struct {
+	all      bool
+	ids      []string        // sorted
+	selector config.Selector // when there are no ids
+}
+
+func everything() scope { return scope{all: true} }
+
+func (s scope) includes(id string, labels map[string]string) bool {
+	switch {
+	case s.all:
+		return true
+	case s.ids != nil:
+		_, found := slices.BinarySearch(s.ids, id)
+		return found
+	default:
+		return s.selector.Matches(labels)
+	}
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/frameport/frameport/auth/authtest"
+	"github.com/frameport/frameport/config"
+)
+
+// guarded is a worker in this process with settings of its own.
+type guarded struct {
+	grpc, http string
+	log        output
+}
+
+func startGuarded(t *testing.T, settings config.Worker) *guarded {
+	t.Helper()
+	settings.GRPCAddress = strings.Trim("127.0.0.1:0,"+settings.GRPCAddress, ",")
+	settings.HTTPAddress, settings.Backend = "127.0.0.1:0", config.BackendCPU
+	settings.CameraAddresses.Loopback = true
+	settings.EnsureDefaults()
+	g := &guarded{}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- runWorker(ctx, workerConfig{
+			settings: settings, log: slog.New(slog.NewTextHandler(&g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			ready: func(grpc, http net.Addr) { g.grpc, g.http = grpc.String(), http.String(); close(ready) },
+		})
+	}()
+	select {
+	case <-ready:
+	case err := <-done:
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the worker ended with %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the worker wrote:\n%s", &g.log)
+		}
+	})
+	return g
+}
+
+// newToken makes a token with the program itself: the file that it is in, and the entry.
+func newToken(t *testing.T, args ...string) (token, file, entry string) {
+	t.Helper()
+	out, errs, status := command(t, "", append([]string{"token", "new"}, args...)...)
+	if status != 0 || !strings.HasPrefix(out, "fpt_") || strings.Count(out, "\n") != 1 {
+		t.Fatalf("status %d: %s%s", status, out, errs)
+	}
+	token = strings.TrimSpace(out)
+	_, entry, found := strings.Cut(errs, "\n\n")
+	if !found || strings.Contains(errs, token) {
+		t.Fatalf("the entry is not there, or the token stands in it: %s", errs)
+	}
+	file = filepath.Join(t.TempDir(), "token")
+	authtest.Write(t, file, []byte(out))
+	return token, file, entry
+}
+
+// A worker with TLS and tokens, from the command line to the log, and nothing shows a
+// token anywhere.
+func TestWorkerWithTLSAndTokens(t *testing.T) {
+	ca := authtest.NewCA(t)
+	pair := ca.Issue(t, []string{"127.0.0.1"})
+	operator, operatorFile, e1 := newToken(t, "--name", "operator", "--role", "admin")
+	viewer, viewerFile, e2 := newToken(t, "--name", "viewer", "--role", "view", "--labels", "site=north", "--expires", "2999-01-31")
+	none, noneFile, _ := newToken(t, "--name", "none", "--role", "control", "--camera", "door", "--camera", "yard")
+	path := authtest.File(t, "tokens:\n"+e1+e2)
+	socket := filepath.Join(t.TempDir(), "s.sock")
+	w := startGuarded(t, config.Worker{
+		GRPCAddress: "unix:" + socket, AuthFile: path, TLS: config.ListenerTLS{Cert: pair.CertFile, Key: pair.KeyFile},
+	})
+	var seen strings.Builder // all that anybody is shown
+	camera := func(status int, text string, args ...string) {
+		t.Helper()
+		out, errs, got := command(t, "", append([]string{"camera"}, args...)...)
+		seen.WriteString(out + errs)
+		if got != status || !strings.Contains(out+errs, text) {
+			t.Errorf("frameport camera %q: status %d, %q is not in: %s%s", args, got, text, out, errs)
+		}
+	}
+	at, local := "--address="+w.grpc, "--address=unix:"+socket
+	secure := "--tls-ca=" + ca.File
+	camera(0, "added door", "add", "door", "rtsp://127.0.0.1:1/x", "-l", "site=north", at, secure, "--token-file="+operatorFile)
+	camera(0, "added yard", "add", "yard", "rtsp://127.0.0.1:1/y", local)
+	camera(0, "door", "list", at, secure, "--token-file="+viewerFile)
+	camera(1, "[NotFound CAMERA_NOT_FOUND]", "show", "yard", at, secure, "--token-file="+viewerFile)
+	camera(1, "[PermissionDenied PERMISSION_DENIED]", "remove", "door", at, secure, "--token-file="+viewerFile)
+	camera(1, "[Unauthenticated TOKEN_INVALID]", "list", at, secure, "--token-file="+noneFile)
+	camera(1, "give it with --token-file or in FRAMEPORT_TOKEN", "list", at, secure)
+	camera(1, "if it is a worker with TLS, give --tls-ca", "list", at, "--token-file="+operatorFile)
+	camera(1, "x509: ", "list", at, "--tls-ca="+authtest.NewCA(t).File)
+	camera(1, "does not speak TLS", "list", "--address="+startWorker(t).grpc, secure)
+	camera(1, "is a directory", "list", at, "--token-file="+t.TempDir())
+	t.Setenv(tokenEnvironment, operator)
+	camera(0, "yard", "list", at, secure)
+	camera(1, "[Unauthenticated TOKEN_INVALID]", "list", at, secure, "--token-file="+noneFile)
+
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool}}
+	defer transport.CloseIdleConnections()
+	get := func(path, token string) (int, string) {
+		t.Helper()
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+w.http+path, nil)
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen.WriteString(fmt.Sprint(resp.Header) + string(body))
+		return resp.StatusCode, string(body)
+	}
+	for path, want := range map[string]map[string]int{
+		"/":        {"": 401, none: 401, viewer: 200, operator: 200},
+		"/healthz": {"": 200, none: 200, viewer: 200, operator: 200},
+		"/metrics": {"": 401, none: 401, viewer: 403, operator: 200},
+	} {
+		for token, code := range want {
+			if got, body := get(path, token); got != code {
+				t.Errorf("%s: %d, want %d: %s", path, got, code, body)
+			}
+		}
+	}
+	_, metrics := get("/metrics", operator)
+	contains(t, metrics, "frameport_insecure 0", "frameport_auth_reload_failures_total 0", "frameport_tls_certificate_end_timestamp_seconds", `frameport_calls_refused_total{reason="TOKEN_INVALID"}`)
+
+	// The worker follows its files by itself.
+	authtest.Write(t, path, []byte("tokens:\n"+e1))
+	until(t, "the token to be withdrawn", func() bool { code, _ := get("/", viewer); return code == 401 })
+	authtest.Write(t, path, []byte("tokens: ["))
+	next := ca.Issue(t, []string{"127.0.0.1"})
+	authtest.Write(t, pair.CertFile, next.Cert)
+	authtest.Write(t, pair.KeyFile, next.Key)
+	until(t, "the new certificate", func() bool {
+		conn, err := tls.Dial("tcp", w.grpc, &tls.Config{RootCAs: ca.Pool, NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].SerialNumber.Cmp(next.TLS.Leaf.SerialNumber) == 0
+	})
+	until(t, "the broken file to be reported", func() bool {
+		_, metrics := get("/metrics", operator)
+		return strings.Contains(metrics, "frameport_auth_reload_failures_total 1")
+	})
+
+	text := w.log.String()
+	contains(t, text, "msg=audit call=AddCamera camera=door who=operator from=127.0.0.1:", "call=AddCamera camera=yard who=local from=\"unix:pid=",
+		"call=RemoveCamera camera=door who=viewer", "outcome=PERMISSION_DENIED", "auth file reloaded", "auth file not reloaded, the old one stays in force", "certificate reloaded")
+	for _, secret := range []string{operator, viewer, none} {
+		for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), authtest.Hash(secret)} {
+			if strings.Contains(text+seen.String(), form) {
+				t.Error("a token got out")
+			}
+		}
+	}
+}
+
+// A socket that everybody may open asks for tokens, too.
+func TestOpenSocketAsksForTokens(t *testing.T) {
+	_, file, entry := newToken(t, "--name=app", "--role=view")
+	path := authtest.File(t, "tokens:\n"+entry)
+	for mode, free := range map[config.SocketMode]bool{0o600: true, 0o660: true, 0o666: false} {
+		socket := "unix:" + filepath.Join(t.TempDir(), "s.sock")
+		startGuarded(t, config.Worker{GRPCAddress: socket, GRPCSocketMode: mode, AuthFile: path})
+		if _, errs, status := command(t, "", "camera", "list", "--address="+socket); (status == 0) != free {
+			t.Errorf("mode %o: status %d, %s", mode, status, errs)
+		}
+		if _, errs, status := command(t, "", "camera", "list", "--address="+socket, "--token-file="+file); status != 0 {
+			t.Errorf("mode %o with a token: %s", mode, errs)
+		}
+	}
+}
+
+// Whoever runs a worker that strangers can reach sees it everywhere.
+func TestInsecureShows(t *testing.T) {
+	w := startGuarded(t, config.Worker{Insecure: true})
+	resp, err := http.Get("http://" + w.http + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, string(body), "frameport_insecure 1")
+	contains(t, w.log.String(), "msg=\"insecure: ")
+	t.Setenv("FRAMEPORT_INSECURE", "true")
+	out, _, _ := command(t, "", "doctor", "--backend=cpu")
+	contains(t, out, "insecure", "yes: ", "tls", "none: --tls-cert")
+}
+
+func TestDoctorLooksAtTheFiles(t *testing.T) {
+	pair := authtest.NewCA(t).Issue(t, []string{"127.0.0.1"})
+	out, errs, status := command(t, "", "doctor", "--backend=cpu", "--tls-cert="+pair.CertFile, "--tls-key="+pair.KeyFile, "--auth-file="+authtest.File(t, "tokens: []"))
+	if status != 0 {
+		t.Error(errs)
+	}
+	contains(t, out, "on, the certificate ends at "+pair.TLS.Leaf.NotAfter.UTC().Format(time.RFC3339), "login          on")
+	out, _, _ = command(t, "", "doctor", "--backend=cpu", "--auth-file="+authtest.File(t, "tokens: 5"))
+	contains(t, out, "unusable: auth file: auth.yaml:1:")
+	if strings.Contains(out, "insecure  ") {
+		t.Errorf("insecure shows where it was not asked for:\n%s", out)
+	}
+}
+
+func TestSettingsOfAccess(t *testing.T) {
+	c := serveCmd{
+		GRPCAddress: []string{"0.0.0.0:50051"}, StateDir: new(""),
+		accessFlags: accessFlags{TLSCert: "/c", TLSKey: "/k", TLSClientCA: "/a", TLSClientRole: "control", AuthFile: "/f", Reflection: true},
+	}
+	w, _, _, err := c.settings(nil)
+	if err != nil || w.TLS != (config.ListenerTLS{Cert: "/c", Key: "/k", ClientCA: "/a", ClientRole: "control"}) || w.AuthFile != "/f" || !w.Reflection || w.Insecure {
+		t.Errorf("%+v, %v", w, err)
+	}
+	for _, tc := range []struct{ args, text string }{
+		{"serve --grpc-address=0.0.0.0:0 --state-dir= --tls-cert=/c --tls-key=/k", "without login"},
+		{"serve --state-dir= --tls-cert=/c", "needs both cert and key"},
+		{"serve --state-dir= --auth-file=/no/such/file", "auth file: open /no/such/file"},
+		{"serve --state-dir= --tls-cert=/no/such/file --tls-key=/k", "tls: open /no/such/file"},
+		{"camera list --tls-client-cert=/c", "give --tls-ca, too"},
+		{"camera list --tls-ca=" + os.DevNull, "holds no certificate"},
+		{"camera list --token-file=" + authtest.File(t, "a b"), "has spaces"},
+		{"token new --name=x --role=view --expires=2020-01-01", "in the past"},
+		{"token new --name=x --role=view --expires=soon", "must be a time such as"},
+		{"token new --name=x/y --role=view", "name must have 1 to 64"},
+		{"token new --name=x --role=admin --camera=a", "role admin is for all cameras"},
+		{"token new --name=x --role=view --labels=a=b,", "ends where a key is expected"},
+	} {
+		out, errs, status := command(t, "", strings.Fields(tc.args)...)
+		if status != 1 || out != "" || !strings.Contains(errs, tc.text) {
+			t.Errorf("frameport %s: status %d, %s%s", tc.args, status, out, errs)
+		}
+	}
+}
