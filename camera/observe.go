@@ -16,7 +16,8 @@ func (c *camera) snapshot() Snapshot {
 		ID: c.id, AddedTime: c.added, Revision: v.revision, Changes: v.changes,
 		State: v.state, StateTime: v.since, Cause: v.cause, Fault: v.fault, LastFault: v.last,
 		Width: last.width, Height: last.height, LastFrame: last.received, LastFrameID: last.id,
-		Epoch: c.totals.epoch.Load(),
+		UnchangedSince: last.unchanged,
+		Epoch:          c.totals.epoch.Load(),
 	}
 	var bytes float64
 	s.ReceivedFPS, bytes = c.units.rates(now)

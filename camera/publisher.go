@@ -26,6 +26,8 @@ type publisher struct {
 	clean    bool   // a frame without damage has been published in this epoch
 	progress uint64 // rises with every picture that comes out as it should
 
+	still still
+
 	selected [selectedMax]selection // a ring: chosen, not delivered yet
 	head, n  int
 }
@@ -106,7 +108,7 @@ func (p *publisher) emit(f *frame.Frame) error {
 	f.ID = frame.ID{Epoch: p.epoch, Sequence: sequence}
 	f.Published = p.totals.published.Add(1)
 	f.Dropped = p.totals.drops()
-	p.totals.setLast(f)
+	p.totals.setLast(f, p.still.look(f))
 	p.rate.add(time.Now(), 0)
 	p.ring.Publish(f)
 	if f.Corrupt {

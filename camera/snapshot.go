@@ -34,9 +34,13 @@ type Snapshot struct {
 	Epoch       uint64 // 0 = never connected
 	LastFrame   time.Time
 	LastFrameID frame.ID
-	Clock       ClockStatus
-	Transport   string // "TCP", "UDP", "MULTICAST"; empty = no session
-	Counters    Counters
+	// UnchangedSince is when the first of the pictures was received that look like the
+	// newest one: the camera shows nothing new since then. Zero = not known, as for
+	// frames in device memory.
+	UnchangedSince time.Time
+	Clock          ClockStatus
+	Transport      string // "TCP", "UDP", "MULTICAST"; empty = no session
+	Counters       Counters
 
 	Backend       string // "CPU", "CUDA"; empty = nothing decodes
 	Device        string

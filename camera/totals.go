@@ -24,6 +24,7 @@ type totals struct {
 type lastFrame struct {
 	id            frame.ID
 	received      time.Time
+	unchanged     time.Time // since when the picture has been the same; zero = not known
 	width, height int
 }
 
@@ -33,10 +34,10 @@ func (t *totals) drops() frame.Drops {
 	return frame.Drops{Policy: t.policy.Load(), Network: t.network.Load(), Decode: t.decode.Load() + t.overrun.Load()}
 }
 
-func (t *totals) setLast(f *frame.Frame) {
+func (t *totals) setLast(f *frame.Frame, unchanged time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last = lastFrame{f.ID, f.Received, f.Width, f.Height}
+	t.last = lastFrame{f.ID, f.Received, unchanged, f.Width, f.Height}
 }
 
 func (t *totals) getLast() lastFrame {

@@ -22,9 +22,9 @@ type Cameras interface {
 type cameraCollector struct {
 	source Cameras
 
-	up, state, age, received, published, bitrate, clockOffset, host, device *prometheus.Desc
-	units, decoded, publishedTotal, corrupt, dropped, packets, lost, bytes  *prometheus.Desc
-	attempts, reconnects, fault                                             *prometheus.Desc
+	up, state, age, unchanged, received, published, bitrate, clockOffset, host, device *prometheus.Desc
+	units, decoded, publishedTotal, corrupt, dropped, packets, lost, bytes             *prometheus.Desc
+	attempts, reconnects, fault                                                        *prometheus.Desc
 }
 
 func newCameraCollector(source Cameras) *cameraCollector {
@@ -37,6 +37,7 @@ func newCameraCollector(source Cameras) *cameraCollector {
 		state:          desc("camera_state", "1 for the state that the camera is in.", "state"),
 		fault:          desc("camera_fault", "1 for the class of the fault that the camera has now; absent without one.", "class"),
 		age:            desc("frame_age_seconds", "Age of the newest frame; absent before the first."),
+		unchanged:      desc("camera_unchanged_seconds", "How long the camera has been showing the same picture; absent when that is not known, as with a GPU."),
 		received:       desc("camera_received_fps", "Access units received per second."),
 		published:      desc("camera_decoded_fps", "Frames published per second."),
 		bitrate:        desc("camera_bitrate_bits_per_second", "Bits of video received per second."),
@@ -59,7 +60,7 @@ func newCameraCollector(source Cameras) *cameraCollector {
 // Describe implements prometheus.Collector.
 func (c *cameraCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.up, c.state, c.fault, c.age, c.received, c.published, c.bitrate, c.clockOffset, c.host, c.device,
+		c.up, c.state, c.fault, c.age, c.unchanged, c.received, c.published, c.bitrate, c.clockOffset, c.host, c.device,
 		c.units, c.decoded, c.publishedTotal, c.corrupt, c.dropped, c.packets, c.lost, c.bytes, c.attempts, c.reconnects,
 	} {
 		ch <- d
@@ -87,6 +88,9 @@ func (c *cameraCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if !s.LastFrame.IsZero() {
 			gauge(c.age, now.Sub(s.LastFrame).Seconds())
+		}
+		if !s.UnchangedSince.IsZero() {
+			gauge(c.unchanged, s.LastFrame.Sub(s.UnchangedSince).Seconds())
 		}
 		gauge(c.received, s.ReceivedFPS)
 		gauge(c.published, s.DecodedFPS)

@@ -91,7 +91,7 @@ func Catalogue() []Row {
 		{Number: 65, Symptom: "JPEG with restart markers, and above 2040 pixels", Wanted: "plays"},
 		{Number: 66, Symptom: "codecs that are not supported", Wanted: "class unsupported, by name"},
 		{Number: 67, Symptom: "frame rates other than announced, one per second", Wanted: "no watchdog fires"},
-		{Number: 68, Symptom: "frames flow and the picture never changes", Wanted: "shown as a figure", Gap: "no figure tells how long a picture has not changed; the camera counts as RUNNING"},
+		{Number: 68, Symptom: "frames flow and the picture never changes", Wanted: "shown as a figure; nothing else is done"},
 		{Number: 69, Symptom: "the decoder crashes", Wanted: "the process survives", Gap: "decoders run within the process: a crash inside a codec ends it"},
 		{Number: 70, Symptom: "the GPU's context is lost", Wanted: "the process ends with its own status", Elsewhere: "a real device's errors: internal/e2e TestGPULoss on the simulated driver"},
 		{Number: 71, Symptom: "device memory grows", Wanted: "a budget, and nothing left behind", Elsewhere: "real device memory: internal/e2e TestGPUBudget and TestGPUChurn on the simulated driver"},

@@ -284,3 +284,24 @@ func row67(s *Scene) {
 		}
 	}
 }
+
+// One picture over and over: the camera runs, and how long it shows nothing new is told.
+func row68(s *Scene) {
+	v := s.Victim("h264_change_a", camsim.Camera{})
+	first := v.Runs()
+	unchanged := func(c camera.Snapshot) time.Duration { return c.LastFrame.Sub(c.UnchangedSince) }
+	if first.UnchangedSince.IsZero() || unchanged(first) > time.Second {
+		s.Errorf("unchanged for %v while it moves", unchanged(first))
+	}
+	card := *s.Clip("h264_change_a")
+	card.Units, card.Frames = card.Units[:1], 1
+	v.Sim.Set(func(b *camsim.Behaviour) { b.Clip = &card })
+	published := v.Now().Counters.FramesPublished
+	still := v.Until("the same picture for five seconds", func(c camera.Snapshot) bool { return unchanged(c) > 5*time.Second })
+	if still.State != camera.StateRunning || still.Counters.FramesPublished < published+10 {
+		s.Errorf("%v, %d frames", still.State, still.Counters.FramesPublished-published)
+	}
+	v.Sim.Set(func(b *camsim.Behaviour) { b.Clip = nil })
+	v.Until("another picture", func(c camera.Snapshot) bool { return unchanged(c) < time.Second })
+	v.Steady(first)
+}

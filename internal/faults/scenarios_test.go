@@ -13,7 +13,7 @@ func scenarios() map[int]func(*Scene) {
 		41: row41, 42: row42, 43: row43, 44: row44, 45: row45, 46: row46, 47: row47, 48: row48,
 		49: row49, 50: row50, 51: row51, 52: row52, 53: row53, 54: row54, 55: row55, 56: row56,
 		57: row57, 58: row58, 59: row59, 60: row60, 61: row61, 63: row63, 64: row64, 65: row65,
-		66: row66, 67: row67, 72: row72, 73: row73, 74: row74,
+		66: row66, 67: row67, 68: row68, 72: row72, 73: row73, 74: row74,
 	}
 }
 
