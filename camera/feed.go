@@ -24,8 +24,8 @@ func (f *Feed) Snapshot() Snapshot { return f.camera.snapshot() }
 // back and may be called more than once.
 func (f *Feed) Share(frames int) (end func()) { return f.camera.sharing.want(frames) }
 
-// ShareErr is why there is no such memory although somebody asked for it; nil while
-// there is, or none could be made yet. It wraps [decoder.ErrUnsupported] when the camera
+// ShareErr is why there is no such memory, or not as much as was asked for; nil while
+// there is, nobody asked, or it could not be made yet. It wraps [decoder.ErrUnsupported] when the camera
 // can't share, and [decoder.ErrExhausted] when there is no room.
 func (f *Feed) ShareErr() error { return f.camera.sharing.err() }
 

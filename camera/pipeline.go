@@ -189,7 +189,7 @@ func (p *pipeline) decode(ctx context.Context, pol *policy, u *unit) error {
 	err := p.dec.Decode(ctx, &u.AccessUnit, p.emit)
 	p.decoded(time.Since(start))
 	if p.shared > 0 {
-		p.sharing.note(p.dec)
+		p.sharing.note(p.dec, p.shared)
 	}
 	if err != nil {
 		return err

@@ -12,7 +12,13 @@ import (
 // makes of that.
 type sharing struct {
 	frames  atomic.Int64 // that they may hold at a time; 0 = nobody wants any
-	trouble atomic.Pointer[error]
+	trouble atomic.Pointer[shareTrouble]
+}
+
+// shareTrouble is why a decoder does not share as many frames as it was told to.
+type shareTrouble struct {
+	err    error
+	frames int64
 }
 
 var errCannotShare = fmt.Errorf("%w: this decoder's frames can't be shared", decoder.ErrUnsupported)
@@ -24,9 +30,12 @@ func (s *sharing) want(frames int) (end func()) {
 	return sync.OnceFunc(func() { s.frames.Add(-int64(frames)) })
 }
 
+// err says nothing while more or fewer frames are wanted than the decoder has been told:
+// whoever gave frames back because there was no room for them would find that others have
+// none.
 func (s *sharing) err() error {
-	if err := s.trouble.Load(); err != nil && s.frames.Load() > 0 {
-		return *err
+	if t := s.trouble.Load(); t != nil && t.frames == s.frames.Load() {
+		return t.err
 	}
 	return nil
 }
@@ -40,8 +49,8 @@ func (s *sharing) tell(d decoder.Decoder, had int) int {
 	return want
 }
 
-// note keeps what the decoder says about it.
-func (s *sharing) note(d decoder.Decoder) {
+// note keeps what the decoder says about it, which was told had.
+func (s *sharing) note(d decoder.Decoder, had int) {
 	var err error
 	if sharer, ok := d.(decoder.Sharer); !ok {
 		err = errCannotShare
@@ -52,6 +61,5 @@ func (s *sharing) note(d decoder.Decoder) {
 		s.trouble.Store(nil)
 		return
 	}
-	kept := err // so that nothing is allocated without trouble
-	s.trouble.Store(&kept)
+	s.trouble.Store(&shareTrouble{err, int64(had)})
 }

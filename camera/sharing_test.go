@@ -169,6 +169,18 @@ func TestShareErr(t *testing.T) {
 		if err := feed.ShareErr(); !errors.Is(err, decoder.ErrExhausted) {
 			t.Errorf("%v", err)
 		}
+		one := feed.Share(1)
+		if err := feed.ShareErr(); err != nil {
+			t.Errorf("before there was a try for more: %v", err)
+		}
+		after(time.Second)
+		if err := feed.ShareErr(); !errors.Is(err, decoder.ErrExhausted) {
+			t.Errorf("for more: %v", err)
+		}
+		one()
+		if err := feed.ShareErr(); err != nil {
+			t.Errorf("the reason why there is none for more: %v", err)
+		}
 		s.fail(nil)
 		after(time.Second)
 		if err := feed.ShareErr(); err != nil {

@@ -53,8 +53,8 @@ type Sharer interface {
 	// without sharing: the camera goes on and loses nothing. A region that is not needed
 	// any more goes with its last frame.
 	Share(frames int)
-	// ShareErr is why there is no region, when there should be one; it wraps
-	// [ErrExhausted] when that is for want of room. The decoder tries again by itself.
+	// ShareErr is why there is no region, or none with as much room as there should be; it
+	// wraps [ErrExhausted] when that is for want of room. The decoder tries again by itself.
 	ShareErr() error
 }
 

@@ -20,6 +20,7 @@ import (
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/media"
 	"github.com/frameport/frameport/render"
@@ -41,6 +42,7 @@ type fakeCameras struct {
 type fakeCamera struct {
 	sharing  atomic.Int64 // frames that are wanted shared
 	shareErr atomic.Pointer[error]
+	room     atomic.Int64 // frames that can be shared; 0 = as many as are wanted
 	owner    *fakeCameras
 	snapshot camera.Snapshot
 	ring     *frame.Ring
@@ -208,6 +210,9 @@ func (c *fakeCamera) Share(frames int) (end func()) {
 }
 
 func (c *fakeCamera) ShareErr() error {
+	if room, n := c.room.Load(), c.sharing.Load(); room > 0 && n > room {
+		return fmt.Errorf("%w: %d of %d frames", decoder.ErrExhausted, room, n)
+	}
 	if err := c.shareErr.Load(); err != nil {
 		return *err
 	}

@@ -35,7 +35,7 @@ type Server struct {
 	// leases are the frames of each camera that clients may hold.
 	leases struct {
 		mu sync.Mutex
-		of map[string]int
+		of map[string][]*holder // the newest is the last
 	}
 }
 

@@ -295,3 +295,41 @@ func TestShareOfAFrameThatIsNeverReady(t *testing.T) {
 		wantReason(t, s.share(openShare(&frameportv1.ShareOpen{CameraId: "a"})).err(), tc.code, tc.reason)
 	}
 }
+
+// A camera that has no room for one more reader keeps those that it has: they go on as
+// before, and the last one is told what to do. Whether its frames are shared as long as
+// nobody holds all slots makes no difference.
+func TestShareWithoutRoomForMore(t *testing.T) {
+	for name, placed := range map[string]bool{"slots are left": true, "all slots are held": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newSharing(t, folderOf(t), config.MaxLease, "a")
+			a, slots := s.cameras.camera("a"), s.slots(20)
+			a.room.Store(4)
+			first := s.share(openShare(&frameportv1.ShareOpen{CameraId: "a", MaxLeases: 2}))
+			a.shared(slots)
+			first.ack(first.lease())
+			second := s.share(openShare(&frameportv1.ShareOpen{CameraId: "a", MaxLeases: 2}))
+			second.ack(second.lease())
+			if !placed {
+				a.publish(frame.Drops{})
+			}
+			err := s.share(openShare(&frameportv1.ShareOpen{CameraId: "a"})).err()
+			wantReason(t, err, codes.ResourceExhausted, apierr.OutOfSharedMemory)
+			if !strings.Contains(err.Error(), "4 of 5 frames; end streams") {
+				t.Error(err)
+			}
+			eventually(t, "the last one to want nothing", func() bool { return a.sharing.Load() == 4 })
+			n := a.shared(slots)
+			for _, r := range []*sharer{first, second} {
+				l := r.lease()
+				for l.GetSequence() < n {
+					r.ack(l)
+					l = r.lease()
+				}
+				if l.GetSequence() != n {
+					t.Errorf("%v, want frame %d", l, n)
+				}
+			}
+		})
+	}
+}

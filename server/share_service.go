@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -101,25 +102,44 @@ func sharingUnavailable(text string) error {
 	return apierr.New(codes.FailedPrecondition, apierr.SharingUnavailable, text)
 }
 
+// holder is a stream that can hold so many frames of a camera.
+type holder struct{ frames int }
+
 // holdLeases notes that one more stream can hold so many frames of a camera.
-func (s *Server) holdLeases(id string, n int) (release func(), err error) {
+func (s *Server) holdLeases(id string, n int) (*holder, error) {
 	s.leases.mu.Lock()
 	defer s.leases.mu.Unlock()
-	if s.leases.of == nil {
-		s.leases.of = map[string]int{}
+	total := n
+	for _, h := range s.leases.of[id] {
+		total += h.frames
 	}
-	if total := s.leases.of[id] + n; total > maxCameraLeases {
+	if total > maxCameraLeases {
 		return nil, apierr.New(codes.ResourceExhausted, apierr.TooManyLeases,
 			fmt.Sprintf("with this stream all clients of camera %q could hold %d frames, and this worker allows %d; end streams that are not needed, "+
 				"ask for fewer max_leases, or take frames from WatchFrames, which has no such limit", id, total, maxCameraLeases),
 			apierr.Meta(apierr.MetaCameraID, id), apierr.Meta(apierr.MetaLimit, strconv.Itoa(maxCameraLeases)))
 	}
-	s.leases.of[id] += n
-	return func() {
-		s.leases.mu.Lock()
-		defer s.leases.mu.Unlock()
-		if s.leases.of[id] -= n; s.leases.of[id] == 0 {
-			delete(s.leases.of, id)
-		}
-	}, nil
+	if s.leases.of == nil {
+		s.leases.of = map[string][]*holder{}
+	}
+	h := &holder{n}
+	s.leases.of[id] = append(s.leases.of[id], h)
+	return h, nil
+}
+
+// endHolder takes that back.
+func (s *Server) endHolder(id string, h *holder) {
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
+	if s.leases.of[id] = slices.DeleteFunc(s.leases.of[id], func(o *holder) bool { return o == h }); len(s.leases.of[id]) == 0 {
+		delete(s.leases.of, id)
+	}
+}
+
+// newestHolder says whether no other stream of the camera came later.
+func (s *Server) newestHolder(id string, h *holder) bool {
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
+	all := s.leases.of[id]
+	return len(all) > 0 && all[len(all)-1] == h
 }

@@ -27,9 +27,9 @@ type shareStream struct {
 	most int                    // leases at a time
 	send func(*frameportv1.ShareFramesResponse) error
 
-	feed     Feed   // that is asked for shared frames
-	unshare  func() // takes that back
-	released func() // the camera's bound of leases has room for others again
+	feed    Feed    // that is asked for shared frames
+	unshare func()  // takes that back
+	holder  *holder // among the camera's
 
 	unplaced bool   // the newest frame lies where nobody else can map it
 	lost     int    // frames in a row that nobody else can see any more
@@ -52,7 +52,7 @@ func (st *shareStream) share(feeds map[string]Feed) error {
 	}
 	if st.feed == nil {
 		var err error
-		if st.released, err = st.holdLeases(st.id, st.most); err != nil {
+		if st.holder, err = st.holdLeases(st.id, st.most); err != nil {
 			return err
 		}
 	} else {
@@ -66,8 +66,8 @@ func (st *shareStream) share(feeds map[string]Feed) error {
 func (st *shareStream) close() {
 	st.leases.end()
 	if st.feed != nil {
-		st.unshare()
-		st.released()
+		st.unshare() // first: the next one looks whether there is room without this one
+		st.endHolder(st.id, st.holder)
 	}
 }
 
@@ -85,16 +85,37 @@ func (st *shareStream) pickLease(now time.Time) func(context.Context) (outgoing,
 		return nil // when one is given back, what is newest then goes
 	}
 	rd, f, skipped := st.rota.next(now)
-	switch {
-	case f != nil:
-		return func(context.Context) (outgoing, error) { return st.lease(rd, f, skipped) }
-	case st.unplaced:
-		st.unplaced = false
-		if err := st.feed.ShareErr(); err != nil {
-			return func(ctx context.Context) (outgoing, error) { return outgoing{}, st.unshared(ctx, err) }
-		}
+	if f == nil && !st.unplaced {
+		return nil
 	}
-	return nil
+	st.unplaced = false
+	if err := st.cause(f != nil); err != nil {
+		if f != nil {
+			f.Release()
+		}
+		return func(ctx context.Context) (outgoing, error) { return outgoing{}, st.unshared(ctx, err) }
+	}
+	if f == nil {
+		return nil // the decoder makes a region, or others hold all that is in it
+	}
+	return func(context.Context) (outgoing, error) { return st.lease(rd, f, skipped) }
+}
+
+// cause is why the stream can't go on, when the newest frame is shared or not. Where there
+// is no room for all that was promised, also while there is for some, the stream that came
+// last has to go, and not those that were there before.
+func (st *shareStream) cause(shared bool) error {
+	err := st.feed.ShareErr()
+	if errors.Is(err, decoder.ErrExhausted) {
+		if !st.newestHolder(st.id, st.holder) {
+			return nil
+		}
+		return err
+	}
+	if shared {
+		return nil
+	}
+	return err
 }
 
 // lease makes the message of a frame and takes it over.

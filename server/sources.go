@@ -32,8 +32,8 @@ type Feed interface {
 	// many that they hold at a time. What several callers ask for adds up. end takes it
 	// back and may be called more than once.
 	Share(frames int) (end func())
-	// ShareErr is why there is no such memory although somebody asked for it; nil while
-	// there is, or none could be made yet.
+	// ShareErr is why there is no such memory, or not as much as was asked for; nil while
+	// there is, nobody asked, or it could not be made yet.
 	ShareErr() error
 }
 

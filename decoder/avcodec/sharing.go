@@ -82,7 +82,7 @@ func (s *sharing) want(frames int) {
 
 func (s *sharing) trouble() error {
 	switch {
-	case s.frames == 0 || s.current != nil:
+	case s.frames == 0 || s.current != nil && s.current.room >= s.frames:
 		return nil
 	case s.folder == nil:
 		return errNoRegions

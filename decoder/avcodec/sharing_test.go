@@ -179,8 +179,12 @@ func TestRoom(t *testing.T) {
 		t.Errorf("%d slots, before %d", second.Slots, first.Slots)
 	}
 	s.Share(1000) // there is no room for so many
-	if s.decode(10); s.last.Region != second || s.ShareErr() != nil {
+	if s.decode(10); s.last.Region != second || !errors.Is(s.ShareErr(), decoder.ErrExhausted) {
 		t.Errorf("the region that there was is %v: %v", s.last.Region, s.ShareErr())
+	}
+	s.Share(8)
+	if s.decode(10); s.last.Region != second || s.ShareErr() != nil {
+		t.Errorf("the region has room for 8, and is %v: %v", s.last.Region, s.ShareErr())
 	}
 	s.clock = s.clock.Add(maxRegionWait)
 	s.Share(16)

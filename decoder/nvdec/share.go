@@ -96,7 +96,9 @@ func (d *Decoder) shareRing(ctx context.Context) error {
 	default:
 		d.sharing.refused = true
 	}
-	d.sharing.err = err
+	if have := d.session.ring.Config(); have.Share == nil || *have.Share != *want.Share || have.Slots < want.Slots {
+		d.sharing.err = err // else there is more room than is wanted
+	}
 	return nil
 }
 

@@ -288,8 +288,20 @@ func TestShareWithoutRoom(t *testing.T) {
 	if err := d.ShareErr(); err != nil || shared == 0 {
 		t.Errorf("when there is room again: %d frames shared, %v", shared, err)
 	}
-	if count != 40 || d.Dropped() != 0 {
-		t.Errorf("%d frames of 40, %d dropped", count, d.Dropped())
+	d.Share(16)
+	run(t, d, c, 40, 45, emit)
+	if other, err = options.Device.Admission().Reserve(used(t, sim, options.Device).free-gpu.DefaultReserve, "other"); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	d.Share(1) // for a smaller ring there is no room beside the larger one, which does
+	shared = 0
+	run(t, d, c, 45, 60, emit)
+	if err := d.ShareErr(); err != nil || shared != 15 {
+		t.Errorf("with more room than is wanted: %d of 15 frames shared, %v", shared, err)
+	}
+	if count != 60 || d.Dropped() != 0 {
+		t.Errorf("%d frames of 60, %d dropped", count, d.Dropped())
 	}
 }
 
