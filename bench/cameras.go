@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -19,6 +21,10 @@ import (
 //	ready                        all are
 //	play CAMERA NANOSECONDS      a PLAY was granted, noticed within 2 ms
 //	sent CAMERA FRAME KEY NANOSECONDS   a picture is about to be written
+//	total PICTURES LOST          sent by all of them, and lost by viewers that took nothing
+//
+// A line on its standard input has all cameras fall silent, with their connections
+// kept, and is answered with the total.
 
 // watchPlays is how often PLAY requests are looked for.
 const watchPlays = 2 * time.Millisecond
@@ -80,13 +86,41 @@ func runCameras(ctx context.Context, args []string) error {
 	if log {
 		watcher.Go(func() { reportPlays(ctx, handles, events) })
 	}
-	untilClosed(ctx, os.Stdin)
+	untilClosed(ctx, &lineReader{from: os.Stdin, line: func() { events <- silence(handles) }})
 	cancel()
 	watcher.Wait()
 	err = server.Close() // nothing is sent after that
 	close(events)
 	writer.Wait()
 	return err
+}
+
+// silence has cameras send nothing more and returns what they sent.
+func silence(handles []*camsim.Handle) string {
+	for _, h := range handles {
+		h.Set(func(b *camsim.Behaviour) { b.Freeze = true })
+	}
+	time.Sleep(time.Second) // a picture that is on its way
+	var units, lost uint64
+	for _, h := range handles {
+		s := h.Stats()
+		units, lost = units+s.Units, lost+s.Overflows
+	}
+	return fmt.Sprintf("total %d %d\n", units, lost)
+}
+
+// lineReader calls line for each line that is read through it.
+type lineReader struct {
+	from io.Reader
+	line func()
+}
+
+func (r *lineReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	for range bytes.Count(p[:n], []byte("\n")) {
+		r.line()
+	}
+	return n, err
 }
 
 // reportPlays looks for new PLAY requests until ctx is done.

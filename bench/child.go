@@ -20,6 +20,7 @@ type child struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has ended
 	tail   *tail         // the end of what it printed
+	stdin  io.Writer     // of children of our own, which end when it closes
 }
 
 // startChild runs a program. It ends with stop or with ctx. line, unless nil, is
@@ -39,12 +40,12 @@ func startChild(ctx context.Context, name string, env []string, line func(string
 	if env != nil {
 		c.cmd.Env = append(c.cmd.Environ(), env...)
 	}
-	// Held open, never written to: children of our own end when it closes.
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
 		cancel()
 		return nil, err
 	}
+	c.stdin = stdin
 	if err := c.cmd.Start(); err != nil {
 		cancel()
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -63,6 +64,14 @@ func (c *child) pid() int { return c.cmd.Process.Pid }
 func (c *child) stop() {
 	c.cancel()
 	<-c.done
+}
+
+// kill ends the process as the kernel does when memory runs out.
+func (c *child) kill() error {
+	err := c.cmd.Process.Kill()
+	<-c.done
+	c.cancel()
+	return err
 }
 
 // alive returns an error that says what the process printed if it has ended.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ type farm struct {
 	ready bool
 	sent  map[int][]sending   // by camera, in order
 	plays map[int][]time.Time // by camera, in order
+	total []uint64            // after silence: pictures sent, and lost on the way to a viewer
 }
 
 // sending is one picture that left a camera.
@@ -70,6 +72,8 @@ func (f *farm) line(s string) {
 		f.urls = append(f.urls, words[1])
 	case words[0] == "ready":
 		f.ready = true
+	case words[0] == "total" && len(words) == 3:
+		f.total = []uint64{uint64(atoi(words[1])), uint64(atoi(words[2]))}
 	case words[0] == "play" && len(words) == 3:
 		camera, at := atoi(words[1]), nanoseconds(words[2])
 		f.plays[camera] = append(f.plays[camera], at)
@@ -77,6 +81,23 @@ func (f *farm) line(s string) {
 		camera := atoi(words[1])
 		f.sent[camera] = append(f.sent[camera], sending{frame: atoi(words[2]), key: words[3] == "true", at: nanoseconds(words[4])})
 	}
+}
+
+// silence has the cameras send nothing more. It returns how many pictures they sent, and
+// how many of these a viewer did not take.
+func (f *farm) silence(ctx context.Context) (sent, lost uint64, err error) {
+	if _, err := io.WriteString(f.stdin, "silence\n"); err != nil {
+		return 0, 0, err
+	}
+	err = poll(ctx, 20*time.Second, 20*time.Millisecond, "cameras' totals", func() (bool, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.total != nil {
+			sent, lost = f.total[0], f.total[1]
+		}
+		return f.total != nil, f.alive()
+	})
+	return sent, lost, err
 }
 
 // sendTime is when a camera last sent a picture before a moment.

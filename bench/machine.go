@@ -14,6 +14,7 @@ type machine struct {
 	CPU    string    `json:"cpu_model"`
 	Cores  int       `json:"cores"`
 	Go     string    `json:"go_version"`
+	Load   string    `json:"load_1m"` // of all that ran on it, when the run began
 	Time   time.Time `json:"time"`
 }
 
@@ -21,6 +22,9 @@ func readMachine() machine {
 	m := machine{Commit: "unknown", CPU: runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version(), Time: time.Now().UTC().Truncate(time.Second)}
 	if out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=10").Output(); err == nil {
 		m.Commit = strings.TrimSpace(string(out))
+	}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Load, _, _ = strings.Cut(string(load), " ")
 	}
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

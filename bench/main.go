@@ -23,6 +23,9 @@ type options struct {
 	contenders string
 	perf       string
 	output     string
+	journal    string
+	cameras    int
+	cycles     int
 }
 
 func main() {
@@ -54,14 +57,21 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.contenders, "contenders", "", "comma-separated contenders of per_camera: frameport, ffmpeg, ffmpeg_1thread, opencv, opencv_grab, decode_only")
 	flags.StringVar(&o.perf, "perf", "", "write perf profiles of the worker under load to files that begin with this name")
 	flags.StringVar(&o.output, "o", "", "write table and JSON lines to this file as well")
+	flags.StringVar(&o.journal, "append", "", "append the JSON lines to this file")
+	flags.IntVar(&o.cameras, "cameras", 0, "how many cameras held, killed and soak have at protocol level, 0 = 1000, 200, 50")
+	flags.IntVar(&o.cycles, "cycles", 0, "how often growth does each thing, 0 = 1000 cameras, 1000 sizes, 10000 readers, 100 reconnects of each kind")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case o.seconds < 1 || o.seconds > 120:
-		return fmt.Errorf("-seconds %v is not between 1 and 120", o.seconds)
+	case o.seconds < 1 || o.seconds > 4*3600:
+		return fmt.Errorf("-seconds %v is not between 1 and 14400", o.seconds)
+	case o.cameras < 0 || o.cameras > 2000:
+		return fmt.Errorf("-cameras %d is not between 0 and 2000", o.cameras)
+	case o.cycles < 0 || o.cycles > 1_000_000:
+		return fmt.Errorf("-cycles %d is not between 0 and 1000000", o.cycles)
 	case o.repeat < 1 || o.repeat > 20:
 		return fmt.Errorf("-repeat %d is not between 1 and 20", o.repeat)
 	}
@@ -83,7 +93,7 @@ func measure(ctx context.Context, o options, chosen []scenario) error {
 	var failed []error
 	for _, s := range chosen {
 		l.say("%s: %s", s.name, s.what)
-		bounded, cancel := context.WithTimeout(ctx, 15*time.Minute)
+		bounded, cancel := context.WithTimeout(ctx, 15*time.Minute+l.window)
 		err := s.run(bounded, l)
 		cancel()
 		if ctx.Err() != nil {
@@ -104,6 +114,9 @@ func measure(ctx context.Context, o options, chosen []scenario) error {
 		if err := os.WriteFile(o.output, []byte(text.String()), 0o644); err != nil {
 			return err
 		}
+	}
+	if o.journal != "" {
+		failed = append(failed, l.results.journal(o.journal))
 	}
 	return errors.Join(failed...)
 }

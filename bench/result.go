@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"time"
 )
@@ -62,8 +64,8 @@ type line struct {
 
 func (r *results) print(w io.Writer) error {
 	m := r.machine
-	_, err := fmt.Fprintf(w, "%s, %d cores, %s, commit %s, %s\n\n| What | Value | Unit | Target | Met | Detail |\n|---|---:|---|---|---|---|\n",
-		m.CPU, m.Cores, m.Go, m.Commit, m.Time.Format(time.DateOnly))
+	_, err := fmt.Fprintf(w, "%s, %d cores, load %s, %s, commit %s, %s\n\n| What | Value | Unit | Target | Met | Detail |\n|---|---:|---|---|---|---|\n",
+		m.CPU, m.Cores, m.Load, m.Go, m.Commit, m.Time.Format(time.DateOnly))
 	if err != nil {
 		return err
 	}
@@ -76,6 +78,12 @@ func (r *results) print(w io.Writer) error {
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
+	return r.lines(w)
+}
+
+// lines prints a JSON object for each row.
+func (r *results) lines(w io.Writer) error {
+	m := r.machine
 	out := json.NewEncoder(w)
 	for _, x := range r.rows {
 		l := line{Name: x.Name, Value: x.Value, Unit: x.Unit, Detail: x.Detail, machine: m}
@@ -88,6 +96,15 @@ func (r *results) print(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// journal appends the lines to a file.
+func (r *results) journal(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.lines(f), f.Close())
 }
 
 // number prints three significant digits, and whole numbers in full.

@@ -13,23 +13,31 @@ import (
 type scenario struct {
 	name, what string
 	run        func(ctx context.Context, l *lab) error
+	// apart: it asks whether the worker holds, not how fast it is, and runs only when it
+	// is named (docs/reliability.md).
+	apart bool
 }
 
 func scenarios() []scenario {
 	return []scenario{
-		{"startup", "from exec to the first answered call, empty worker", measureStartup},
-		{"per_camera", "CPU and memory per camera, beside its references", measurePerCamera},
-		{"per_camera_baseline", "the same with a stream that is simpler to decode", measurePerCameraBaseline},
-		{"getframe", "GetFrame, JPEG 720p: encoded for this call, and found encoded", measureGetFrame},
-		{"watch_age", "age of frames at a reader that is slower than the camera", measureWatchAge},
-		{"batches", "tensors of 8 cameras over StreamBatches, beside a loop in OpenCV", measureBatches},
-		{"batch_age", "age of frames in batches at a reader that is slower than the cameras", measureBatchAge},
-		{"share", "frames and batches at readers in Python, shared and inline", measureShare},
-		{"subscribers", "50 readers of one camera's JPEG", measureSubscribers},
-		{"first_frame", "from PLAY to the first frame", measureFirstFrame},
-		{"latency", "from RTP sent to JPEG received", measureLatency},
-		{"idle200", "200 cameras, nothing decoded", measureIdle},
-		{"allocs", "allocations from access unit to ring", measureAllocs},
+		{"startup", "from exec to the first answered call, empty worker", measureStartup, false},
+		{"per_camera", "CPU and memory per camera, beside its references", measurePerCamera, false},
+		{"per_camera_baseline", "the same with a stream that is simpler to decode", measurePerCameraBaseline, false},
+		{"getframe", "GetFrame, JPEG 720p: encoded for this call, and found encoded", measureGetFrame, false},
+		{"watch_age", "age of frames at a reader that is slower than the camera", measureWatchAge, false},
+		{"batches", "tensors of 8 cameras over StreamBatches, beside a loop in OpenCV", measureBatches, false},
+		{"batch_age", "age of frames in batches at a reader that is slower than the cameras", measureBatchAge, false},
+		{"share", "frames and batches at readers in Python, shared and inline", measureShare, false},
+		{"subscribers", "50 readers of one camera's JPEG", measureSubscribers, false},
+		{"first_frame", "from PLAY to the first frame", measureFirstFrame, false},
+		{"latency", "from RTP sent to JPEG received", measureLatency, false},
+		{"idle200", "200 cameras, nothing decoded", measureIdle, false},
+		{"allocs", "allocations from access unit to ring", measureAllocs, false},
+		{"held", "1,000 cameras, nothing decoded: all up, nothing lost", measureHeld, true},
+		{"killed", "kill -9 with 200 cameras and a client that changes others", measureKilled, true},
+		{"growth", "what is left of cameras, sessions, readers and sizes that came and went", measureGrowth, true},
+		{"slow_clients", "20 cameras, 20 readers and 5 that never read", measureSlowClients, true},
+		{"soak", "cameras at protocol level and decoded ones, with faults, adds and removes", measureSoak, true},
 	}
 }
 
@@ -44,7 +52,7 @@ func scenarioNames() []string {
 func chooseScenarios(only string) ([]scenario, error) {
 	all := scenarios()
 	if only == "" {
-		return all, nil
+		return slices.DeleteFunc(all, func(s scenario) bool { return s.apart }), nil
 	}
 	var chosen []scenario
 	for name := range strings.SplitSeq(only, ",") {

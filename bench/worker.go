@@ -44,10 +44,16 @@ func (l *lab) startWorker(ctx context.Context) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{address: grpcAddress, http: httpAddress}
-	if w.dir, err = os.MkdirTemp(l.dir, "state-"); err != nil {
+	dir, err := os.MkdirTemp(l.dir, "state-")
+	if err != nil {
 		return nil, err
 	}
+	return l.startWorkerAt(ctx, grpcAddress, httpAddress, dir)
+}
+
+// startWorkerAt starts a worker that may find a state.
+func (l *lab) startWorkerAt(ctx context.Context, grpcAddress, httpAddress, dir string) (w *worker, err error) {
+	w = &worker{address: grpcAddress, http: httpAddress, dir: dir}
 	begin := time.Now()
 	w.child, err = startChild(ctx, "worker", nil, nil, l.binary, "serve", "--camera-loopback", "--backend", "cpu",
 		"--grpc-address", grpcAddress, "--http-address", httpAddress, "--state-dir", w.dir, "--log-level", "warn")
