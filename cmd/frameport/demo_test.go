@@ -17,8 +17,8 @@ func TestDemo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pictures")
 	out, errs, status := command(t, "", "demo", "--backend=cpu", "--duration=5s", "--output-dir="+dir,
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--rtsp-address=127.0.0.1:0")
-	if status != 0 || errs != "" {
-		t.Errorf("status %d, %s\n%s", status, errs, out)
+	if mishap := besidesSlow(errs); status != 0 || mishap != "" {
+		t.Errorf("status %d, %s\n%s", status, mishap, out)
 	}
 	contains(t, out, "H264", "H265", "MJPEG", "1280x720", "1920x1080", "One JPEG per camera is in "+dir,
 		"snapshot street", "camera add copy", "grpcurl", "curl", "Ctrl-C")
@@ -31,6 +31,17 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s shows camera %d: %v", c[0], camera, err)
 		}
 	}
+}
+
+// besidesSlow is what the demo says but for its warnings that this machine is slow.
+func besidesSlow(errs string) string {
+	var out strings.Builder
+	for line := range strings.Lines(errs) {
+		if !strings.Contains(line, " WRN camera state changed ") || !strings.Contains(line, "decoding is slower than the camera") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
 
 // It fails, and names them, when cameras did not deliver.
