@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -19,7 +20,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/frameport/frameport/config"
-	"github.com/frameport/frameport/internal/kservetest"
 	"github.com/frameport/frameport/internal/shm"
 )
 
@@ -362,7 +362,7 @@ func TestGoExamplesRun(t *testing.T) {
 		t.Skip("builds programs")
 	}
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "./examples/go/...")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "./examples/go/...", "./internal/kservetest/means")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -371,7 +371,7 @@ func TestGoExamplesRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, models := kservetest.Start(t, kservetest.Config{Models: map[string]*kservetest.Model{"means": kservetest.Means(64, 64)}})
+	models := startMeans(t, filepath.Join(bin, "means"))
 	settings := config.Worker{
 		GRPCAddress: "127.0.0.1:0", HTTPAddress: httpOff,
 		InferenceServers: []config.InferenceServer{{Name: "means", Address: models}},
@@ -431,4 +431,33 @@ func TestGoExamplesRun(t *testing.T) {
 	if out, err := example("status"); err != nil || strings.Count(out, "CAMERA_STATE_") != len(declared) {
 		t.Errorf("status: %v, %q", err, out)
 	}
+}
+
+// startMeans runs the inference server that the guide tries models with, and returns its
+// address.
+func startMeans(t *testing.T, program string) string {
+	t.Helper()
+	server := exec.CommandContext(t.Context(), program, "-address", "127.0.0.1:0", "-size", "64")
+	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Wait(); !errors.Is(err, context.Canceled) {
+			t.Errorf("means: %v, want an end in good order", err)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := regexp.MustCompile(`on (127\.0\.0\.1:\d+);`).FindStringSubmatch(line)
+	if at == nil {
+		t.Fatalf("means says %q", line)
+	}
+	return at[1]
 }

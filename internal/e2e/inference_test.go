@@ -60,7 +60,7 @@ func serveModels() error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		close(stop)
 	}()
-	return kservetest.Serve(kservetest.Config{
+	return kservetest.Serve("127.0.0.1:0", kservetest.Config{
 		Models: map[string]*kservetest.Model{"barcode": barcode}, Before: before, Device: openModelDevice,
 	}, func(address string) { fmt.Println(address) }, stop)
 }

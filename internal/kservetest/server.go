@@ -194,10 +194,10 @@ func (s *Server) CudaSharedMemoryUnregister(_ context.Context, r *kserve.CudaSha
 	return &kserve.CudaSharedMemoryUnregisterResponse{}, s.memory.unregister(r.GetName())
 }
 
-// Serve runs a server on a free port of 127.0.0.1 until stop is closed, and tells ready its
-// address.
-func Serve(cfg Config, ready func(address string), stop <-chan struct{}) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// Serve runs a server on an address until stop is closed, and tells ready where: the port
+// may be 0.
+func Serve(address string, cfg Config, ready func(address string), stop <-chan struct{}) error {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
