@@ -174,7 +174,7 @@ class ShareStream(Stream[SharedFrame]):
         start: frame_service_pb2.ShareFramesRequest,
         address: str,
     ) -> None:
-        requests: asyncio.Queue[Any] = asyncio.Queue()
+        self._requests = requests = asyncio.Queue()  # type: asyncio.Queue[Any]
         requests.put_nowait(start)
         super().__init__(lambda: share(_all(requests)), lambda m: m, address)
         self._messages: asyncio.Queue[Any] = asyncio.Queue()
@@ -228,6 +228,8 @@ class ShareStream(Stream[SharedFrame]):
 
     def _end(self) -> None:
         self._leases.forget()  # first: memory of a GPU is closed before its owner frees it
+        if not self._closed:
+            self._requests.put_nowait(None)
         super()._end()
 
     async def close(self) -> None:
@@ -239,8 +241,12 @@ class ShareStream(Stream[SharedFrame]):
 
 
 async def _all(requests: asyncio.Queue[Any]) -> AsyncIterator[Any]:
+    """Gives gRPC the requests. It waits for them in a task of its own, until a None comes."""
     while True:
-        yield await requests.get()
+        request = await requests.get()
+        if request is None:
+            return
+        yield request
 
 
 async def _read_on(call: Any, messages: asyncio.Queue[Any]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import os
-from typing import List, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple, Union
+
+import grpc
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT = 10.0
@@ -43,3 +47,51 @@ def options(max_message_bytes: int) -> Options:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.max_pings_without_data", 0),
     ]
+
+
+def credentials(
+    address: str, tls_ca: Optional[str], tls_client: Optional[Tuple[str, str]]
+) -> Optional[grpc.ChannelCredentials]:
+    """Returns what a connection over TLS needs, None for one in plain text.
+
+    Raises OSError when a file can't be read, and ValueError for a certificate without
+    authorities.
+    """
+    tls_ca = tls_ca or os.environ.get("FRAMEPORT_TLS_CA")
+    if not tls_ca:
+        if tls_client is not None:
+            raise ValueError('tls_client is of no use without TLS: give tls_ca, a file or "system"')
+        return None
+    roots = None if tls_ca == "system" else _read(tls_ca)
+    certificate, key = (_read(tls_client[0]), _read(tls_client[1])) if tls_client else (None, None)
+    return grpc.ssl_channel_credentials(roots, key, certificate)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+class Stub:
+    """A service's calls, each with the token."""
+
+    def __init__(self, stub: Any, address: str, encrypted: bool, token: Optional[str]) -> None:
+        token = token or os.environ.get("FRAMEPORT_TOKEN")
+        if token and not encrypted and not _stays(address):
+            raise ValueError(f"the connection to {address} is not encrypted, and others could read the token: give tls_ca")
+        self._stub = stub
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else None
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(getattr(self._stub, name), metadata=self._metadata)
+
+
+def _stays(address: str) -> bool:
+    """Says whether what is sent there stays on this machine."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

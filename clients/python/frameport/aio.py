@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union, overload
 
 import grpc
 import grpc.aio
@@ -54,6 +54,9 @@ class Client:
         *,
         timeout: float = _channel.DEFAULT_TIMEOUT,
         max_message_bytes: int = _channel.DEFAULT_MAX_MESSAGE_BYTES,
+        token: Optional[str] = None,
+        tls_ca: Optional[str] = None,
+        tls_client: Optional[Tuple[str, str]] = None,
     ) -> None:
         """See :class:`frameport.Client`."""
         self.address = _channel.resolve(address)
@@ -61,12 +64,19 @@ class Client:
         self.max_message_bytes = max_message_bytes
         """Largest message that is taken."""
         self._timeout = timeout
-        self._channel = grpc.aio.insecure_channel(
-            self.address, options=_channel.options(max_message_bytes)
-        )
-        self._cameras: Any = camera_service_pb2_grpc.CameraServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._frames: Any = frame_service_pb2_grpc.FrameServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._worker: Any = worker_service_pb2_grpc.WorkerServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        options = _channel.options(max_message_bytes)
+        secret = _channel.credentials(self.address, tls_ca, tls_client)
+        if secret is None:
+            self._channel = grpc.aio.insecure_channel(self.address, options=options)
+        else:
+            self._channel = grpc.aio.secure_channel(self.address, secret, options=options)
+
+        def calls(stub: Any) -> Any:
+            return _channel.Stub(stub(self._channel), self.address, secret is not None, token)
+
+        self._cameras = calls(camera_service_pb2_grpc.CameraServiceStub)
+        self._frames = calls(frame_service_pb2_grpc.FrameServiceStub)
+        self._worker = calls(worker_service_pb2_grpc.WorkerServiceStub)
 
     async def close(self) -> None:
         """Ends all streams and the connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union, overload
 
 import grpc
 
@@ -47,6 +47,9 @@ class Client:
         *,
         timeout: float = _channel.DEFAULT_TIMEOUT,
         max_message_bytes: int = _channel.DEFAULT_MAX_MESSAGE_BYTES,
+        token: Optional[str] = None,
+        tls_ca: Optional[str] = None,
+        tls_client: Optional[Tuple[str, str]] = None,
     ) -> None:
         """
         Args:
@@ -56,18 +59,32 @@ class Client:
                 Streams have none.
             max_message_bytes: Largest message to take. Default 64 MiB, what a worker
                 sends at most; a 4K picture in "bgr" has 24.9 MB.
+            token: Who calls, for a worker that wants a login. Default: the environment's
+                FRAMEPORT_TOKEN. It is sent over TLS, unix sockets and loopback only.
+            tls_ca: Speaks TLS: a file with the authorities of the worker's certificate
+                (PEM), or "system" for those that gRPC trusts. Default: the environment's
+                FRAMEPORT_TLS_CA, or plain text.
+            tls_client: Files with a certificate and its key (PEM) that say who the client
+                is, for a worker that wants one.
         """
         self.address = _channel.resolve(address)
         """Where the worker is."""
         self.max_message_bytes = max_message_bytes
         """Largest message that is taken."""
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(
-            self.address, options=_channel.options(max_message_bytes)
-        )
-        self._cameras: Any = camera_service_pb2_grpc.CameraServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._frames: Any = frame_service_pb2_grpc.FrameServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._worker: Any = worker_service_pb2_grpc.WorkerServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        options = _channel.options(max_message_bytes)
+        secret = _channel.credentials(self.address, tls_ca, tls_client)
+        if secret is None:
+            self._channel = grpc.insecure_channel(self.address, options=options)
+        else:
+            self._channel = grpc.secure_channel(self.address, secret, options=options)
+
+        def calls(stub: Any) -> Any:
+            return _channel.Stub(stub(self._channel), self.address, secret is not None, token)
+
+        self._cameras = calls(camera_service_pb2_grpc.CameraServiceStub)
+        self._frames = calls(frame_service_pb2_grpc.FrameServiceStub)
+        self._worker = calls(worker_service_pb2_grpc.WorkerServiceStub)
 
     def close(self) -> None:
         """Ends all streams and the connection."""

@@ -139,6 +139,10 @@ class SharedMemoryLost(FrameportError):
     """Somebody shortened or removed the worker's shared memory. Begin the stream again."""
 
 
+class NotAllowed(FrameportError, PermissionError):
+    """The worker wants a token or a certificate, or this one may not do that."""
+
+
 class NotImplementedByWorker(FrameportError):
     """This version of the worker does not have that yet."""
 
@@ -165,6 +169,8 @@ _BY_CODE: Mapping[grpc.StatusCode, Type[FrameportError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: CallTimeout,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitReached,
     grpc.StatusCode.FAILED_PRECONDITION: NotPossible,
+    grpc.StatusCode.UNAUTHENTICATED: NotAllowed,
+    grpc.StatusCode.PERMISSION_DENIED: NotAllowed,
     grpc.StatusCode.UNIMPLEMENTED: NotImplementedByWorker,
     grpc.StatusCode.INTERNAL: WorkerFault,
 }

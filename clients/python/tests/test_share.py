@@ -453,6 +453,10 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             async with aio.Client(address) as client:
                 with self.assertRaisesRegex(frameport.NotPossible, "not this worker"):
                     await client.share("door").__anext__()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        if tasks:  # that wait for requests
+            _, tasks = await asyncio.wait(tasks, timeout=harness.PATIENCE)
+        self.assertFalse(tasks)
         await self.client.close()
         with self.assertRaises(frameport.ClientClosed):
             await self.client.share("door").__anext__()
