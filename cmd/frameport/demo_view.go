@@ -150,7 +150,7 @@ func (v *demoView) explain() {
 	} {
 		v.printf("  %s\n", line)
 	}
-	v.printf("\n")
+	v.printf("\nPython, Go and models: docs/guide/README.md.\n\n")
 }
 
 // verdict is the demo's result.

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, io streams) int {
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("frameport"),
-		kong.Description("Frameport turns fleets of RTSP cameras into frames that programs can use."),
+		kong.Description("Frameport turns fleets of RTSP cameras into frames that programs can use. The guide is docs/guide in its repository, with Go, Python and HTTP."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(io.out, io.err),
