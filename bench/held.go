@@ -70,7 +70,7 @@ func measureHeld(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	t, err := w.totals(ctx)
+	t, err := w.received(ctx, float64(sent))
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,20 @@ func measureHeld(ctx context.Context, l *lab) error {
 	})
 	l.report(row{Name: name + ", memory of the worker", Value: mem.rss / 1e6, Unit: "MB RSS", Limit: targetHeldRSS})
 	return nil
+}
+
+// received waits until the worker has counted so many access units, for at most three
+// seconds: later it would take the cameras' silence for a fault.
+func (w *worker) received(ctx context.Context, units float64) (totals, error) {
+	for begin := time.Now(); ; {
+		t, err := w.totals(ctx)
+		if err != nil || t["frameport_access_units_total"] >= units || time.Since(begin) > 3*time.Second {
+			return t, err
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // add adds a camera per URL, cam-1 and on, and waits for none.

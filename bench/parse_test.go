@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,8 +123,12 @@ func TestFarmReport(t *testing.T) {
 }
 
 func TestChooseScenarios(t *testing.T) {
-	if s, err := chooseScenarios(""); err != nil || len(s) != len(scenarios()) {
-		t.Errorf("all: got %d (%v)", len(s), err)
+	s, err := chooseScenarios("")
+	if apart := func(s scenario) bool { return s.apart }; err != nil || len(s) < 10 || slices.ContainsFunc(s, apart) {
+		t.Errorf("without names: got %d (%v)", len(s), err)
+	}
+	if s, err := chooseScenarios("held"); err != nil || len(s) != 1 || !s[0].apart {
+		t.Errorf("one that runs only by its name: got %+v (%v)", s, err)
 	}
 	if s, err := chooseScenarios("latency, startup"); err != nil || len(s) != 2 || s[0].name != "latency" {
 		t.Errorf("two: got %+v (%v)", s, err)
