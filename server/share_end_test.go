@@ -118,7 +118,7 @@ func TestShareIsUnavailable(t *testing.T) {
 			0, false, fmt.Errorf("%w: no such codec", decoder.ErrUnsupported), false, codes.FailedPrecondition, apierr.SharingUnavailable,
 			`camera "a" can't be shared: unsupported stream: no such codec; take frames from WatchFrames`,
 		},
-		"no room":    {0, false, fmt.Errorf("%w: 7 bytes", decoder.ErrExhausted), false, codes.ResourceExhausted, apierr.OutOfSharedMemory, "7 bytes; end streams that are not needed"},
+		"no room":    {0, false, fmt.Errorf("%w: 7 bytes", decoder.ErrExhausted), false, codes.ResourceExhausted, apierr.OutOfSharedMemory, "7 bytes; fewer streams and max_leases take less"},
 		"a mishap":   {0, false, errBroken, false, codes.FailedPrecondition, apierr.SharingUnavailable, "no such luck; take frames from WatchFrames"},
 		"lost often": {0, false, fmt.Errorf("%w: x", frame.ErrLost), false, codes.Aborted, apierr.SharedMemoryLost, "find out who"},
 	} {

@@ -179,7 +179,7 @@ func (st *shareStream) unshared(ctx context.Context, err error) error {
 	case errors.Is(err, frame.ErrLost): // again and again: the decoder pauses before it makes another one
 		return regionLost(err)
 	case errors.Is(err, decoder.ErrExhausted):
-		return apierr.New(codes.ResourceExhausted, apierr.OutOfSharedMemory, err.Error()+"; end streams that are not needed, or ask for fewer max_leases", apierr.Meta(apierr.MetaCameraID, st.id))
+		return apierr.New(codes.ResourceExhausted, apierr.OutOfSharedMemory, err.Error()+"; fewer streams and max_leases take less", apierr.Meta(apierr.MetaCameraID, st.id))
 	case st.cfg.SharedMemory.Folder == nil:
 		return sharingUnavailable("this worker has no shared memory: " + st.cfg.SharedMemory.Reason + instead)
 	case !errors.Is(err, decoder.ErrUnsupported):
