@@ -315,7 +315,7 @@ func TestShareWithoutRoomForMore(t *testing.T) {
 			}
 			err := s.share(openShare(&frameportv1.ShareOpen{CameraId: "a"})).err()
 			wantReason(t, err, codes.ResourceExhausted, apierr.OutOfSharedMemory)
-			if !strings.Contains(err.Error(), "4 of 5 frames; end streams") {
+			if !strings.Contains(err.Error(), "4 of 5 frames; fewer streams") {
 				t.Error(err)
 			}
 			eventually(t, "the last one to want nothing", func() bool { return a.sharing.Load() == 4 })
