@@ -79,6 +79,21 @@ def overlaps(box, boxes):
     return common / np.maximum((box[2:] - box[:2]).prod() + areas - common, 1e-9)
 
 
+def load(onnxruntime, path):
+    """Returns a session of the model in a file, or ends the program with what is wrong."""
+    try:
+        with open(path, "rb"):  # ONNX Runtime's words for a file that it can't read are many
+            pass
+        return onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
+    except OSError as error:
+        raise SystemExit(f"the model can't be read: {error}") from None
+    except Exception as error:  # ONNX Runtime's have no base of their own
+        raise SystemExit(
+            f"ONNX Runtime can't load {path} ({error}): is it a whole ONNX file, and not newer than this ONNX Runtime? "
+            "python detect.py without a model says how to get one"
+        ) from None
+
+
 def follow(client, detector, cameras=None, count=None):
     """Prints what the cameras see, for ever or for so many batches."""
     with client.batches(cameras, **detector.form()) as batches:
@@ -106,7 +121,7 @@ def main():
         import onnxruntime
     except ImportError as error:
         raise SystemExit(f"this example needs ONNX Runtime ({error}): pip install onnxruntime") from None
-    session = onnxruntime.InferenceSession(options.model, providers=onnxruntime.get_available_providers())
+    session = load(onnxruntime, options.model)
     with frameport.Client() as client:
         follow(client, Detector(session, options.confidence), options.cameras or None, options.batches)
 

@@ -85,8 +85,12 @@ def main():
     if window:
         cv2.destroyAllWindows()
         return
-    if not cv2.imwrite(options.output, mosaic([newest[c] for c in sorted(newest)])):
-        raise SystemExit(f"{options.output} could not be written")
+    try:
+        written = cv2.imwrite(options.output, mosaic([newest[c] for c in sorted(newest)]))
+    except cv2.error:  # of an ending that it does not know
+        written = False
+    if not written:
+        raise SystemExit(f"{options.output} could not be written: name a .png or .jpg in a folder that exists")
     print(f"{options.output}: {', '.join(sorted(newest))}")
 
 

@@ -163,7 +163,10 @@ class Viewer(unittest.TestCase):
             picture = cv2.imread(path)
             done = run("viewer", "street", "--frames=1", f"--output={folder}/nowhere/x.png")
             self.assertEqual(done.returncode, 1)
-            self.assertIn("could not be written", done.stderr)
+            self.assertRegex(done.stderr, "^.* could not be written: name a .png")
+            done = run("viewer", "street", "--frames=1", f"--output={folder}/x.xyz")
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, "(?m)^.*x.xyz could not be written: name a .png")
         self.assertEqual(picture.shape, (360, 1280, 3))
         for half in np.hsplit(picture, 2):
             self.assertGreater(half.std(), 10, "a picture is blank")
@@ -281,6 +284,24 @@ class Detect(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("yolo export model=", done.stderr)
         self.assertIn("pip install onnxruntime", without("onnxruntime", "detect", "model.onnx"))
+
+    def test_a_model_that_is_missing_or_broken(self):
+        class Broken(Exception):
+            pass
+
+        session = mock.Mock(side_effect=Broken("protobuf parsing failed"))
+        runtime = SimpleNamespace(InferenceSession=session, get_available_providers=list)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.onnx")
+            with self.assertRaisesRegex(SystemExit, "can't be read: .*No such file.*model.onnx"):
+                self.detect.load(runtime, path)
+            with self.assertRaisesRegex(SystemExit, "can't be read: "):
+                self.detect.load(runtime, folder)
+            session.assert_not_called()
+            with open(path, "w", encoding="utf-8"):
+                pass
+            with self.assertRaisesRegex(SystemExit, "parsing failed.*is it a whole ONNX file.*says how to get one"):
+                self.detect.load(runtime, path)
 
 
 if __name__ == "__main__":
