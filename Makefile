@@ -54,6 +54,11 @@ build: deps ## Build build/frameport
 	@echo "building $(BINARY) $(VERSION)"
 	@$(ENV) go build -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/frameport
 
+.PHONY: sbom
+sbom: build ## Write what the binary is made of: build/frameport.cdx.json (CycloneDX)
+	@$(ENV) go run ./deps/sbom $(BINARY) '$(VERSION)' $(BINARY).cdx.json
+	@echo "$(BINARY).cdx.json"
+
 .PHONY: demo
 demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECONDS)
 	@exec $(BINARY) demo --output-dir build/demo $(if $(DEMO_SECONDS),--duration $(DEMO_SECONDS:s=)s) $(DEMO_ARGS)
@@ -123,6 +128,32 @@ reliability: deps-test ## Measure recovery, frozen streams and growth, RUNS time
 	@$(ENV) FRAMEPORT_FAULTS_FIGURES='$(RUNS)' go test ./internal/faults -run '^(TestRecovery|TestFrozen|TestGrowth)$$' \
 	  -count=1 -timeout 30m -v $(TESTFLAGS) | { grep -v -E '^ *(=== |--- PASS)' || true; }
 
+# The binary under what it has to hold, short; and the same at full length, hours in all.
+# JSON lines with date, commit and load go to RELIABILITY_LOG.
+RELIABILITY_LOG ?= build/reliability.jsonl
+HOLD := go run ./bench -append '$(RELIABILITY_LOG)'
+.PHONY: hold soak soak-long
+hold: build deps-bench ## Let the binary hold 1,000 cameras, kill -9, growth, slow clients: ten minutes
+	@$(ENV) $(HOLD) -only held,killed,slow_clients,growth -seconds 60 -repeat 5
+
+soak: build deps-bench ## Let it run for 3 minutes with faults, adds and removes
+	@$(ENV) $(HOLD) -only soak -seconds 180
+
+soak-long: build deps-bench ## 1,000 cameras for 10 minutes, then an hour of 300 with faults
+	@$(ENV) $(HOLD) -only held -seconds 600; $(HOLD) -only soak -seconds 3600 -cameras 300
+
+# BITSTREAMS damaged streams from SEED on (bench/bitstreams).
+BITSTREAMS ?= 10000
+.PHONY: bitstreams
+bitstreams: deps ## Decode 10,000 damaged streams in child processes (BITSTREAMS, SEED)
+	@mkdir -p build
+	@$(ENV) go build -o build/bitstreams ./bench/bitstreams
+	@nice build/bitstreams -count $(BITSTREAMS) -seed $(SEED) -append '$(RELIABILITY_LOG)'
+
+.PHONY: fuzz-long
+fuzz-long: ## Fuzz every target for 30 minutes
+	@$(MAKE) fuzz FUZZTIME=30m
+
 .PHONY: fuzz
 fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 	@$(ENV) tools/fuzz.sh $(FUZZTIME)
@@ -167,6 +198,7 @@ check-format:
 check-modules:
 	@echo "go.mod"
 	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy. Run: go mod tidy" >&2; exit 1; }
+	@go mod verify >/dev/null || { echo "A module in the cache is not what go.sum says. Run: go clean -modcache" >&2; exit 1; }
 
 .PHONY: format
 format: ## Format all Go and proto files

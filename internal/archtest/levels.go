@@ -73,6 +73,7 @@ func units() []unit {
 		{path: "internal/faults", level: levelProgram},
 		{path: "examples", level: levelProgram},
 		{path: "tools", level: levelProgram},
+		{path: "deps", level: levelProgram},
 	}
 }
 
