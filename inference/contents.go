@@ -57,7 +57,7 @@ func (o Output) check() error {
 	elements := int64(1)
 	for _, n := range o.Shape {
 		if n < 0 || n > 0 && elements > MaxAnswerBytes/n {
-			return fmt.Errorf("%w: the server answers with output %q of shape %v", ErrFailed, o.Name, o.Shape)
+			return fmt.Errorf("%w: the server answers with output %q of shape %s", ErrFailed, brief(o.Name), brief(fmt.Sprint(o.Shape)))
 		}
 		elements *= n
 	}
@@ -74,10 +74,10 @@ func (o Output) check() error {
 	case "BYTES": // whose elements have their own lengths
 		return nil
 	default:
-		return fmt.Errorf("%w: the server answers with output %q of type %q", ErrFailed, o.Name, o.Datatype)
+		return fmt.Errorf("%w: the server answers with output %q of type %q", ErrFailed, brief(o.Name), brief(o.Datatype))
 	}
 	if want := elements * size; int64(len(o.Data)) != want {
-		return fmt.Errorf("%w: the server answers with %d bytes for output %q, %s of shape %v, which has %d", ErrFailed, len(o.Data), o.Name, o.Datatype, o.Shape, want)
+		return fmt.Errorf("%w: the server answers with %d bytes for output %q, %s of shape %s, which has %d", ErrFailed, len(o.Data), brief(o.Name), o.Datatype, brief(fmt.Sprint(o.Shape)), want)
 	}
 	return nil
 }

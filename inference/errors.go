@@ -24,7 +24,7 @@ var (
 	ErrRefused = errors.New("memory not mapped by the inference server")
 	// ErrFailed: the server refused a request, or its answer makes no sense.
 	ErrFailed = errors.New("inference failed")
-	// ErrTooLarge: the answer has more than [MaxAnswerBytes].
+	// ErrTooLarge: the answer has more than [Want].AnswerBytes.
 	ErrTooLarge = errors.New("answer of the inference server too large")
 )
 
@@ -37,10 +37,22 @@ func classify(ctx context.Context, err, refused error) error {
 	st := status.Convert(err)
 	switch {
 	case st.Code() == codes.Unavailable, st.Code() == codes.DeadlineExceeded:
-		return fmt.Errorf("%w: %s", ErrUnavailable, st.Message())
+		return fmt.Errorf("%w: %s", ErrUnavailable, brief(st.Message()))
 	case st.Code() == codes.ResourceExhausted && strings.HasPrefix(st.Message(), "grpc: received message larger than max"):
-		return fmt.Errorf("%w: it has more than %d bytes", ErrTooLarge, MaxAnswerBytes)
+		return fmt.Errorf("%w: %s", ErrTooLarge, st.Message())
 	default:
-		return fmt.Errorf("%w: %s (%v)", refused, st.Message(), st.Code())
+		return fmt.Errorf("%w: %s (%v)", refused, brief(st.Message()), st.Code())
 	}
+}
+
+// maxText is how much of what a server says goes into an error: clients take headers of
+// some kilobytes, and an error is one.
+const maxText = 1000
+
+// brief is the beginning of a text.
+func brief(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"google.golang.org/grpc"
+
 	"github.com/frameport/frameport/internal/kserve"
 )
 
@@ -60,7 +62,7 @@ func (m *Model) Infer(ctx context.Context, t Tensor) (Result, error) {
 func (m *Model) call(ctx context.Context, r *kserve.ModelInferRequest) (*kserve.ModelInferResponse, error) {
 	call, cancel := context.WithTimeout(ctx, m.server.timeout)
 	defer cancel()
-	return m.server.client.ModelInfer(call, r)
+	return m.server.client.ModelInfer(call, r, grpc.MaxCallRecvMsgSize(m.want.AnswerBytes))
 }
 
 func (m *Model) request(t Tensor) *kserve.ModelInferRequest {

@@ -37,13 +37,11 @@ type Mapping struct {
 }
 
 // Map has the server map a region. The errors are [ErrUnavailable], [ErrRefused], and those
-// of [shm.Region.Link].
+// of [shm.Region.Link]. The mapping is to be closed also when it fails: the server may have
+// mapped the region, and its answer was lost.
 func (s *Server) Map(ctx context.Context, r Region) (*Mapping, error) {
 	m := &Mapping{server: s, region: r}
-	if err := m.again(ctx, 0); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m, m.again(ctx, 0)
 }
 
 // again registers the region, unless somebody else has done so since the given round.
@@ -77,7 +75,7 @@ func (m *Mapping) register(ctx context.Context) error {
 		return err
 	case status.Code(err) == codes.Unavailable && m.server.Ready(ctx) == nil:
 		// It answers, so that is what it says of shared memory.
-		return fmt.Errorf("%w: %s", ErrRefused, status.Convert(err).Message())
+		return fmt.Errorf("%w: %s", ErrRefused, brief(status.Convert(err).Message()))
 	default:
 		return classify(ctx, err, ErrRefused)
 	}
@@ -108,20 +106,21 @@ func (m *Mapping) send(call context.Context) error {
 const unregisterRetry = 50 * time.Millisecond
 
 // Close has the server unmap the region, until ctx ends. A server that does not know it any
-// more, or can't be reached, is no error: what a server has mapped ends with it.
+// more, maps nothing, or can't be reached, is no error: what a server has mapped ends with
+// it.
 func (m *Mapping) Close(ctx context.Context) error {
 	retry := time.NewTicker(unregisterRetry)
 	defer retry.Stop()
 	for {
 		err := m.unregister(ctx)
 		switch status.Code(err) {
-		case codes.OK, codes.NotFound, codes.Unavailable:
+		case codes.OK, codes.NotFound, codes.Unavailable, codes.Unimplemented:
 			return nil
 		}
 		select {
 		case <-retry.C:
 		case <-ctx.Done():
-			return fmt.Errorf("inference server %s keeps region %s of %d bytes: %s", m.server.name, m.region.Name, m.region.Bytes, status.Convert(err).Message())
+			return fmt.Errorf("inference server %s keeps region %s of %d bytes: %s", m.server.name, m.region.Name, m.region.Bytes, brief(status.Convert(err).Message()))
 		}
 	}
 }

@@ -22,6 +22,8 @@ type Want struct {
 	Datatype string
 	// Shape is that of a full batch, entries first.
 	Shape []int64
+	// AnswerBytes is the largest answer that is read, up to [MaxAnswerBytes], which 0 is.
+	AnswerBytes int
 }
 
 // Model is a model that takes the tensors that it was asked for.
@@ -46,6 +48,9 @@ func (s *Server) Model(ctx context.Context, w Want) (*Model, error) {
 		return nil, err
 	}
 	w.Input = input.GetName()
+	if w.AnswerBytes <= 0 || w.AnswerBytes > MaxAnswerBytes {
+		w.AnswerBytes = MaxAnswerBytes
+	}
 	for _, name := range w.Outputs {
 		if !slices.ContainsFunc(about.GetOutputs(), func(o *tensorMetadata) bool { return o.GetName() == name }) {
 			return nil, fmt.Errorf("%w: model %q has no output %q; it has %s", ErrInvalid, w.Model, name, namesOf(about.GetOutputs()))
@@ -87,7 +92,7 @@ func namesOf(tensors []*tensorMetadata) string {
 	for _, t := range tensors {
 		names = append(names, t.GetName())
 	}
-	return strings.Join(names, ", ")
+	return brief(strings.Join(names, ", "))
 }
 
 // fits compares the tensors that are wanted with an input: sizes of -1 take anything. A
@@ -114,6 +119,6 @@ func fits(w Want, input *tensorMetadata) error {
 	if why == "" {
 		return nil
 	}
-	return fmt.Errorf("%w: input %q of model %q is %s of shape %v, a full batch is %s of shape %v; %s",
-		ErrMismatch, input.GetName(), w.Model, input.GetDatatype(), shape, w.Datatype, w.Shape, why)
+	return fmt.Errorf("%w: input %q of model %q is %s of shape %s, a full batch is %s of shape %v; %s",
+		ErrMismatch, input.GetName(), w.Model, brief(input.GetDatatype()), brief(fmt.Sprint(shape)), w.Datatype, w.Shape, why)
 }

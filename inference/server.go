@@ -17,8 +17,10 @@ import (
 const (
 	// DefaultTimeout is how long one request may take.
 	DefaultTimeout = 10 * time.Second
-	// MaxAnswerBytes is the largest answer that is read.
+	// MaxAnswerBytes is the largest answer of a model that is read.
 	MaxAnswerBytes = 64 << 20
+	// maxAboutBytes is the largest answer to other questions.
+	maxAboutBytes = 1 << 20
 
 	// A server that has come back is found within maxRetryDelay.
 	firstRetryDelay = 100 * time.Millisecond
@@ -56,7 +58,7 @@ func New(c Config) (*Server, error) {
 		"dns:///"+c.Address,
 		grpc.WithTransportCredentials(secure),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxAnswerBytes)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAboutBytes)),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstRetryDelay, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRetryDelay},
 			MinConnectTimeout: c.Timeout,

@@ -172,13 +172,15 @@ func (st *batchStream) fits(maxMessageBytes int32) error {
 		apierr.Meta(apierr.MetaRequiredBytes, strconv.Itoa(size)), apierr.Meta(apierr.MetaLimitBytes, strconv.Itoa(limit)))
 }
 
-// holdBatches notes that one more stream can have batches of so many bytes.
+// holdBatches notes that one more stream can have batches, or answers to them, of so many
+// bytes.
 func (s *Server) holdBatches(bytes int64) (release func(), err error) {
 	if total := s.batchBytes.Add(bytes); total > maxBatchBytes {
 		s.batchBytes.Add(-bytes)
 		return nil, apierr.New(codes.ResourceExhausted, apierr.TooManyStreams,
-			fmt.Sprintf("with this stream the batches of all open ones could have %d bytes, and this worker allows %d; "+
-				"end streams that are not needed, or ask for a smaller max_batch_size, UINT8 or FLOAT16, or a smaller tensor", total, maxBatchBytes),
+			fmt.Sprintf("with this stream the batches of all open ones, and the answers to them, could have %d bytes, and this worker allows %d; "+
+				"end streams that are not needed, or ask for a smaller max_batch_size, UINT8 or FLOAT16, or a smaller tensor; "+
+				"for inferences grant fewer credits at the start, or say a smaller max_message_bytes", total, maxBatchBytes),
 			apierr.Meta(apierr.MetaRequiredBytes, strconv.FormatInt(total, 10)), apierr.Meta(apierr.MetaLimitBytes, strconv.Itoa(maxBatchBytes)))
 	}
 	return func() { s.batchBytes.Add(-bytes) }, nil

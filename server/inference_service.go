@@ -135,15 +135,27 @@ func (s *inferenceService) open(ctx context.Context, in *inferenceStream, start 
 	defer cancel()
 	in.model, err = in.server.Model(ctx, inference.Want{
 		Model: start.GetModelName(), Version: start.GetModelVersion(), Input: start.GetInputName(), Outputs: start.GetOutputNames(),
-		Datatype: datatype(in.tensor.Type), Shape: in.shape(),
+		Datatype: datatype(in.tensor.Type), Shape: in.shape(), AnswerBytes: in.limit + answerSlack,
 	})
 	if err != nil {
 		return nil, s.inferenceError(ctx, in.server, err)
 	}
-	bytes := in.size * in.tensor.Bytes()
+	bytes, held := in.size*in.tensor.Bytes(), in.limit // of an answer, at most
+	if in.where == frameportv1.Delivery_DELIVERY_INLINE {
+		held += bytes
+	}
+	free, err := s.holdBatches(int64(in.ahead) * int64(held))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			free()
+		}
+	}()
 	switch in.where {
 	case frameportv1.Delivery_DELIVERY_INLINE:
-		return s.holdBatches(int64(in.ahead) * int64(bytes))
+		return free, nil
 	case frameportv1.Delivery_DELIVERY_CUDA_IPC:
 		in.shared, err = s.deviceBatches(ctx, in.choice, in.ahead, bytes)
 	default:
@@ -153,11 +165,18 @@ func (s *inferenceService) open(ctx context.Context, in *inferenceStream, start 
 		return nil, err
 	}
 	if in.mapping, err = in.server.Map(ctx, regionOf(in.shared)); err != nil {
-		in.shared.end(s.Server)
+		s.background.Go(in.close)
 		return nil, s.inferenceError(ctx, in.server, err)
 	}
-	return func() { s.background.Go(in.close) }, nil
+	return func() {
+		free()
+		s.background.Go(in.close)
+	}, nil
 }
+
+// answerSlack is what the inference server's answer may have more than the client's message
+// that is made of it.
+const answerSlack = 64 << 10
 
 // regionOf is what the inference server is told of a stream's memory.
 func regionOf(b *sharedBatches) inference.Region {

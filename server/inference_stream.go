@@ -135,7 +135,8 @@ func (s *Server) inferenceError(ctx context.Context, server *inference.Server, e
 	case errors.Is(err, shm.ErrLost):
 		return apierr.New(codes.Aborted, apierr.SharedMemoryLost, err.Error()+"; begin the stream again, which makes another one")
 	case errors.Is(err, inference.ErrTooLarge):
-		return apierr.New(codes.ResourceExhausted, apierr.FrameTooLarge, text+"; name fewer output_names, or ask for a smaller max_batch_size")
+		return apierr.New(codes.ResourceExhausted, apierr.FrameTooLarge, text+
+			"; raise the client's receive limit and say so in max_message_bytes, name fewer output_names, or ask for a smaller max_batch_size")
 	case errors.Is(err, inference.ErrFailed):
 		return apierr.New(codes.Aborted, apierr.InferenceFailed, text)
 	}

@@ -66,7 +66,7 @@ func newInferring(t *testing.T, folder string, cfg kservetest.Config, ids ...str
 	in.client = frameportv1.NewInferenceServiceClient(in)
 	t.Cleanup(func() { // before the servers' ends
 		eventually(t, "the inference server to unmap all", func() bool { return len(models.Regions()) == 0 })
-		eventually(t, "the memory to be given back", func() bool { return in.folder.Bytes() == 0 })
+		eventually(t, "the memory to be given back", func() bool { return in.folder.Bytes() == 0 && in.server.batchBytes.Load() == 0 })
 	})
 	return in
 }

@@ -35,7 +35,8 @@ const (
 	maxCameraLeases = 64
 	// maxBatchBytes bounds what full batches of all open streams add up to. Nothing is
 	// kept of a batch, but a client that reads slowly has one made, one encoded and one
-	// on its way, for every stream that it opens.
+	// on its way, for every stream that it opens. Answers of inference servers that wait
+	// for the client count, too.
 	maxBatchBytes = 1 << 30
 	// maxWait bounds GetFrame's wait.
 	maxWait = 300 * time.Second

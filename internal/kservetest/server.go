@@ -31,6 +31,10 @@ type Config struct {
 	TLS *tls.Config
 	// Refuse, when set, is the error of every registration of memory.
 	Refuse error
+	// Mapped, when set, is called when memory was registered; its error is the answer.
+	Mapped func() error
+	// Unmapping, when set, is called before memory is unregistered.
+	Unmapping func()
 	// Device, when set, opens memory of a GPU by its handle.
 	Device func(handle []byte, device int64) (Device, error)
 	// Before, when set, is called before a model runs: it may wait until ctx ends, or
@@ -162,7 +166,17 @@ func (s *Server) register(info *kserve.SystemSharedMemoryStatusResponse_RegionSt
 	if s.cfg.Refuse != nil {
 		return s.cfg.Refuse
 	}
-	return s.memory.register(info, device)
+	if err := s.memory.register(info, device); err != nil || s.cfg.Mapped == nil {
+		return err
+	}
+	return s.cfg.Mapped()
+}
+
+func (s *Server) unregister(name string) error {
+	if s.cfg.Unmapping != nil {
+		s.cfg.Unmapping()
+	}
+	return s.memory.unregister(name)
 }
 
 // SystemSharedMemoryRegister implements the protocol.
@@ -173,7 +187,7 @@ func (s *Server) SystemSharedMemoryRegister(_ context.Context, r *kserve.SystemS
 
 // SystemSharedMemoryUnregister implements the protocol.
 func (s *Server) SystemSharedMemoryUnregister(_ context.Context, r *kserve.SystemSharedMemoryUnregisterRequest) (*kserve.SystemSharedMemoryUnregisterResponse, error) {
-	return &kserve.SystemSharedMemoryUnregisterResponse{}, s.memory.unregister(r.GetName())
+	return &kserve.SystemSharedMemoryUnregisterResponse{}, s.unregister(r.GetName())
 }
 
 // CudaSharedMemoryRegister implements the protocol; without Device, no pixels are read.
@@ -191,7 +205,7 @@ func (s *Server) CudaSharedMemoryRegister(_ context.Context, r *kserve.CudaShare
 
 // CudaSharedMemoryUnregister implements the protocol.
 func (s *Server) CudaSharedMemoryUnregister(_ context.Context, r *kserve.CudaSharedMemoryUnregisterRequest) (*kserve.CudaSharedMemoryUnregisterResponse, error) {
-	return &kserve.CudaSharedMemoryUnregisterResponse{}, s.memory.unregister(r.GetName())
+	return &kserve.CudaSharedMemoryUnregisterResponse{}, s.unregister(r.GetName())
 }
 
 // Serve runs a server on an address until stop is closed, and tells ready where: the port
