@@ -59,7 +59,10 @@ type Watch struct {
 
 	snapshot camera.Snapshot // the last one
 	looked   bool
-	states   map[camera.State]int // how often each was entered
+	// respecified is true from a change of the specification to the attempt that uses it:
+	// the change shows before the state does.
+	respecified bool
+	states      map[camera.State]int // how often each was entered
 }
 
 // keepRecent is how many frames a watch remembers.
@@ -165,13 +168,18 @@ func (w *Watch) state(s camera.Snapshot, now time.Time) {
 		return // looked at by two goroutines
 	}
 	if w.looked && s.Changes > before.Changes {
-		respecified := !s.Spec.Equal(before.Spec)
-		if !follows(before.State, s.State, respecified) {
+		if !s.Spec.Equal(before.Spec) {
+			w.respecified = true
+		}
+		if !follows(before.State, s.State, w.respecified) {
 			w.violate("I6: %v follows %v", s.State, before.State)
 		}
 		due := before.Fault.NextAttempt
-		if !due.IsZero() && s.Counters.ConnectAttempts > before.Counters.ConnectAttempts && now.Before(due) && !respecified {
-			w.violate("I7: an attempt began %v early (%v)", due.Sub(now), before.Fault.Class)
+		if s.Counters.ConnectAttempts > before.Counters.ConnectAttempts {
+			if !due.IsZero() && now.Before(due) && !w.respecified {
+				w.violate("I7: an attempt began %v early (%v)", due.Sub(now), before.Fault.Class)
+			}
+			w.respecified = false // what follows is about the new specification
 		}
 		if s.Counters.FramesPublished < before.Counters.FramesPublished || s.Epoch < before.Epoch {
 			w.violate("I1: counters fall: %+v, %+v", before.Counters, s.Counters)
