@@ -21,10 +21,11 @@ import (
 //	ready                        all are
 //	play CAMERA NANOSECONDS      a PLAY was granted, noticed within 2 ms
 //	sent CAMERA FRAME KEY NANOSECONDS   a picture is about to be written
-//	total PICTURES LOST          sent by all of them, and lost by viewers that took nothing
+//	total CAMERA PICTURES PACKETS LOST   sent, and pictures that viewers did not take
+//	silent                       it was that of the last camera
 //
 // A line on its standard input has all cameras fall silent, with their connections
-// kept, and is answered with the total.
+// kept, and is answered with the totals.
 
 // watchPlays is how often PLAY requests are looked for.
 const watchPlays = 2 * time.Millisecond
@@ -86,7 +87,7 @@ func runCameras(ctx context.Context, args []string) error {
 	if log {
 		watcher.Go(func() { reportPlays(ctx, handles, events) })
 	}
-	untilClosed(ctx, &lineReader{from: os.Stdin, line: func() { events <- silence(handles) }})
+	untilClosed(ctx, &lineReader{from: os.Stdin, line: func() { silence(handles, events) }})
 	cancel()
 	watcher.Wait()
 	err = server.Close() // nothing is sent after that
@@ -95,18 +96,17 @@ func runCameras(ctx context.Context, args []string) error {
 	return err
 }
 
-// silence has cameras send nothing more and returns what they sent.
-func silence(handles []*camsim.Handle) string {
+// silence has cameras send nothing more and reports what they sent.
+func silence(handles []*camsim.Handle, events chan<- string) {
 	for _, h := range handles {
 		h.Set(func(b *camsim.Behaviour) { b.Freeze = true })
 	}
 	time.Sleep(time.Second) // a picture that is on its way
-	var units, lost uint64
-	for _, h := range handles {
+	for i, h := range handles {
 		s := h.Stats()
-		units, lost = units+s.Units, lost+s.Overflows
+		events <- fmt.Sprintf("total %d %d %d %d\n", i, s.Units, s.Packets, s.Overflows)
 	}
-	return fmt.Sprintf("total %d %d\n", units, lost)
+	events <- "silent\n"
 }
 
 // lineReader calls line for each line that is read through it.

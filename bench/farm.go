@@ -20,8 +20,12 @@ type farm struct {
 	ready bool
 	sent  map[int][]sending   // by camera, in order
 	plays map[int][]time.Time // by camera, in order
-	total []uint64            // after silence: pictures sent, and lost on the way to a viewer
+	total []sentTotal         // by camera, after silence
+	quiet bool                // total is complete
 }
+
+// sentTotal is all that a camera sent.
+type sentTotal struct{ pictures, packets, lost int }
 
 // sending is one picture that left a camera.
 type sending struct {
@@ -72,8 +76,10 @@ func (f *farm) line(s string) {
 		f.urls = append(f.urls, words[1])
 	case words[0] == "ready":
 		f.ready = true
-	case words[0] == "total" && len(words) == 3:
-		f.total = []uint64{uint64(atoi(words[1])), uint64(atoi(words[2]))}
+	case words[0] == "total" && len(words) == 5:
+		f.total = append(f.total, sentTotal{atoi(words[2]), atoi(words[3]), atoi(words[4])})
+	case words[0] == "silent":
+		f.quiet = true
 	case words[0] == "play" && len(words) == 3:
 		camera, at := atoi(words[1]), nanoseconds(words[2])
 		f.plays[camera] = append(f.plays[camera], at)
@@ -83,21 +89,17 @@ func (f *farm) line(s string) {
 	}
 }
 
-// silence has the cameras send nothing more. It returns how many pictures they sent, and
-// how many of these a viewer did not take.
-func (f *farm) silence(ctx context.Context) (sent, lost uint64, err error) {
+// silence has the cameras send nothing more. It returns what each of them sent.
+func (f *farm) silence(ctx context.Context) ([]sentTotal, error) {
 	if _, err := io.WriteString(f.stdin, "silence\n"); err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	err = poll(ctx, 20*time.Second, 20*time.Millisecond, "cameras' totals", func() (bool, error) {
+	err := poll(ctx, 20*time.Second, 20*time.Millisecond, "cameras' totals", func() (bool, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if f.total != nil {
-			sent, lost = f.total[0], f.total[1]
-		}
-		return f.total != nil, f.alive()
+		return f.quiet, f.alive()
 	})
-	return sent, lost, err
+	return f.total, err
 }
 
 // sendTime is when a camera last sent a picture before a moment.

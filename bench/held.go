@@ -66,19 +66,27 @@ func measureHeld(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	sent, lost, err := f.silence(ctx)
+	totals, err := f.silence(ctx)
 	if err != nil {
 		return err
+	}
+	took := time.Since(begin).Seconds()
+	var sent, refused int
+	for _, c := range totals {
+		sent, refused = sent+c.pictures, refused+c.lost
 	}
 	t, err := w.received(ctx, float64(sent))
 	if err != nil {
 		return err
 	}
-	rate := float64(sent) / time.Since(begin).Seconds()
+	missing, err := w.missing(ctx, totals)
+	if err != nil {
+		return err
+	}
 	l.report(row{
 		Name: name + ", access units lost", Value: float64(sent) - t["frameport_access_units_total"], Unit: "units", Exact: true,
-		Detail: fmt.Sprintf("of %d sent, %.0f a second since the first was added; %.0f RTP packets missing, %d pictures that the sender could not send, %.0f reconnects",
-			sent, rate, t["frameport_rtp_packets_lost_total"], lost, t["frameport_reconnects_total"]),
+		Detail: fmt.Sprintf("of %d sent, %.0f a second since the first camera was added; %s; %.0f gaps in RTP, %d pictures that the sender could not send, %.0f reconnects",
+			sent, float64(sent)/took, missing, t["frameport_rtp_packets_lost_total"], refused, t["frameport_reconnects_total"]),
 	})
 	l.report(row{
 		Name: name + ", CPU of the worker", Value: s.cores, Unit: "core", Limit: targetHeldCPU,
@@ -100,6 +108,24 @@ func (w *worker) received(ctx context.Context, units float64) (totals, error) {
 			return nil, err
 		}
 	}
+}
+
+// missing says which cameras' access units are not all there.
+func (w *worker) missing(ctx context.Context, sent []sentTotal) (string, error) {
+	var first string
+	cameras := 0
+	for i, c := range sent {
+		st, err := w.status(ctx, fmt.Sprintf("cam-%d", i+1))
+		if err != nil {
+			return "", err
+		}
+		if got := st.GetCounters(); int(got.GetAccessUnits()) != c.pictures {
+			if cameras++; cameras == 1 {
+				first = fmt.Sprintf(", the first of which sent %d in %d packets; %d in %d packets were received", c.pictures, c.packets, got.GetAccessUnits(), got.GetPacketsReceived())
+			}
+		}
+	}
+	return fmt.Sprintf("%d cameras concerned%s", cameras, first), nil
 }
 
 // add adds a camera per URL, cam-1 and on, and waits for none.
