@@ -76,7 +76,7 @@ class Stub:
     """A service's calls, each with the token."""
 
     def __init__(self, stub: Any, address: str, encrypted: bool, token: Optional[str]) -> None:
-        token = token or os.environ.get("FRAMEPORT_TOKEN")
+        token = (token or os.environ.get("FRAMEPORT_TOKEN") or "").strip()  # a file has a newline behind it
         if token and not encrypted and not _stays(address):
             raise ValueError(f"the connection to {address} is not encrypted, and others could read the token: give tls_ca")
         self._stub = stub

@@ -131,7 +131,13 @@ def share_frames(
     lease_duration: Optional[float],
     kind: Optional[str],
 ) -> frame_service_pb2.ShareFramesRequest:
-    """Makes the first message of shared frames."""
+    """Makes the first message of shared frames.
+
+    Raises:
+        TypeError: The camera is no name; watch and batches take several, this takes one.
+    """
+    if not isinstance(camera, str):
+        raise TypeError(f"camera is {camera!r}: give one name, and share each camera by itself")
     if max_leases == 0:  # the contract's word for its default, and here a mistake
         raise _enums.wrong("max_leases", "is 0; give 1 to 16", "INVALID_SHARE")
     start = share_pb2.ShareOpen(camera_id=camera, max_leases=max_leases, max_fps=max_fps)

@@ -182,15 +182,12 @@ def translate(error: grpc.RpcError, address: str) -> FrameportError:
     text: str = error.details() or ""
     reason, metadata, violations, retry = _details(error.trailing_metadata() or ())
     cls = _BY_REASON.get(reason) or _BY_CODE.get(code, FrameportError)
-    if reason == "FRAME_TOO_LARGE":
+    if reason == "FRAME_TOO_LARGE" and "the client takes" in text:  # not: half of the worker's shared memory
         text += _larger(metadata)
     if not reason:  # not from a worker: gRPC itself, or something else that listens there
         if code is grpc.StatusCode.UNAVAILABLE:
             cls = ConnectionFailed
-            text = (
-                f"no worker answers at {address}: is it running (frameport serve), and is that its address? "
-                f"gRPC says: {text}"
-            )
+            text = _unconnected(text, address)
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
             text = f"the worker at {address} did not answer in time: raise the client's timeout, or look at the network"
         elif code is grpc.StatusCode.UNIMPLEMENTED:
@@ -205,6 +202,27 @@ def translate(error: grpc.RpcError, address: str) -> FrameportError:
         field_violations=violations,
         retry_delay=retry,
     )
+
+
+def _unconnected(text: str, address: str) -> str:
+    """Says why there is no connection, as far as gRPC's words show it."""
+    lower = text.lower()
+    if address.startswith("unix:") and "permission denied" in lower:
+        return (
+            f"this user may not connect to {address}: run as the worker's user, or start the worker with "
+            "--grpc-socket-mode 0660 and join its group"
+        )
+    if "handshake" in lower:
+        return (
+            f"no secure connection to {address}: is it a worker with TLS, and tls_ca a file with the authority that "
+            f"signed its certificate? gRPC says: {text}"
+        )
+    if "failed to connect" in lower and ("socket closed" in lower or "http/2" in lower):
+        return (
+            f"what listens at {address} answers in another way than gRPC in plain text: if it is a worker with TLS, "
+            f"give tls_ca; is it the gRPC address, and not that of HTTP? gRPC says: {text}"
+        )
+    return f"no worker answers at {address}: is it running (frameport serve), and is that its address? gRPC says: {text}"
 
 
 def _larger(metadata: Mapping[str, str]) -> str:

@@ -61,6 +61,35 @@ class FromTheWire(unittest.TestCase):
         copy = pickle.loads(pickle.dumps(error))
         self.assertEqual((type(copy), str(copy), copy.__dict__), (type(error), str(error), error.__dict__))
 
+    def test_why_there_is_no_connection(self):
+        failed = "failed to connect to all addresses; last error: "
+        for address, said, wanted in (
+            ("unix:/run/f.sock", "connect failed: addr: unix:/run/f.sock error: Permission denied", "--grpc-socket-mode"),
+            ("10.0.0.1:50051", "UNKNOWN: Tls handshake failed: CERTIFICATE_VERIFY_FAILED", "^no secure connection .* tls_ca"),
+            ("10.0.0.1:50051", "UNAVAILABLE: ipv4:10.0.0.1:50051: Socket closed", "^what listens .* give tls_ca"),
+            ("10.0.0.1:8080", "UNAVAILABLE: ipv4:10.0.0.1:8080: Failed parsing HTTP/2", "^what listens .* not that of HTTP"),
+            ("10.0.0.1:50051", "UNKNOWN: Connection refused", "^no worker answers .* is it running"),
+        ):
+            text = self.unavailable(failed + said, address)
+            self.assertRegex(text, wanted)
+            self.assertNotEqual("Connection refused" in said, "tls_ca" in text or "grpc-socket-mode" in text)
+        self.assertRegex(self.unavailable("Stream removed (Socket closed)", "10.0.0.1:50051"), "^no worker answers")
+
+    def unavailable(self, said, address):
+        error = mock.Mock(**{"code.return_value": grpc.StatusCode.UNAVAILABLE, "details.return_value": said})
+        error.trailing_metadata.return_value = ()
+        found = errors.translate(error, address)
+        self.assertIs(type(found), frameport.ConnectionFailed)
+        return str(found)
+
+    def test_half_of_the_shared_memory_is_not_the_size_of_a_message(self):
+        metadata = {"required_bytes": "1228800", "limit_bytes": "524288"}
+        details = [pack(errors_pb2.ErrorInfo(reason="FRAME_TOO_LARGE", domain="frameport", metadata=metadata), "ErrorInfo")]
+        for said, more in (("one stream may have 524288", False), ("the client takes 524288", True)):
+            error = self.error(grpc.StatusCode.RESOURCE_EXHAUSTED, said, details)
+            self.assertIs(type(error), frameport.FrameTooLarge)
+            self.assertEqual("Client(max_message_bytes=" in str(error), more)
+
     def test_reasons_of_others_are_not_ours(self):
         info = errors_pb2.ErrorInfo(reason="CAMERA_NOT_FOUND", domain="example.com")
         error = self.error(grpc.StatusCode.NOT_FOUND, "x", [pack(info, "ErrorInfo")])

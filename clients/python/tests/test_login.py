@@ -47,7 +47,7 @@ class WithWorker(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(frameport.NotAllowed) as caught:
                 client.add_camera("door", "rtsp://192.0.2.7/door")
             self.assertEqual(caught.exception.reason, "PERMISSION_DENIED")
-        with mock.patch.dict(os.environ, {"FRAMEPORT_TOKEN": self.token, "FRAMEPORT_TLS_CA": self.certificate}):
+        with mock.patch.dict(os.environ, {"FRAMEPORT_TOKEN": self.token + "\n", "FRAMEPORT_TLS_CA": self.certificate}):
             with Client(self.address) as client:
                 self.assertEqual(client.cameras(), [])
 

@@ -323,6 +323,8 @@ class Faults(Shared):
             with self.assertRaises(frameport.InvalidRequest) as caught:
                 self.client.share("door", **form)
             self.assertEqual(caught.exception.reason, reason)
+        with self.assertRaisesRegex(TypeError, "one name"):
+            self.client.share(["door", "yard"])
         self.client.close()
         with self.assertRaises(frameport.ClientClosed):
             next(self.client.share("door"))
