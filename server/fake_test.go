@@ -42,7 +42,8 @@ type fakeCameras struct {
 type fakeCamera struct {
 	sharing  atomic.Int64 // frames that are wanted shared
 	shareErr atomic.Pointer[error]
-	room     atomic.Int64 // frames that can be shared; 0 = as many as are wanted
+	unshared atomic.Pointer[func()] // called when a reader wants nothing any more, before that is so
+	room     atomic.Int64           // frames that can be shared; 0 = as many as are wanted
 	owner    *fakeCameras
 	snapshot camera.Snapshot
 	ring     *frame.Ring
@@ -206,7 +207,12 @@ func (c *fakeCamera) Snapshot() camera.Snapshot {
 
 func (c *fakeCamera) Share(frames int) (end func()) {
 	c.sharing.Add(int64(frames))
-	return sync.OnceFunc(func() { c.sharing.Add(-int64(frames)) })
+	return sync.OnceFunc(func() {
+		if f := c.unshared.Load(); f != nil {
+			(*f)()
+		}
+		c.sharing.Add(-int64(frames))
+	})
 }
 
 func (c *fakeCamera) ShareErr() error {

@@ -310,15 +310,40 @@ func TestShareWithoutRoomForMore(t *testing.T) {
 			first.ack(first.lease())
 			second := s.share(openShare(&frameportv1.ShareOpen{CameraId: "a", MaxLeases: 2}))
 			second.ack(second.lease())
+			// While another one is there that came later, they are not meant.
+			later, err := s.server.holdLeases("a", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end := a.Share(1)
+			for range 3 {
+				a.shared(slots)
+				first.ack(first.lease())
+				second.ack(second.lease())
+			}
+			end()
+			s.server.endHolder("a", later)
 			if !placed {
 				a.publish(frame.Drops{})
 			}
-			err := s.share(openShare(&frameportv1.ShareOpen{CameraId: "a"})).err()
+			holders := func() int {
+				s.server.leases.mu.Lock()
+				defer s.server.leases.mu.Unlock()
+				return len(s.server.leases.of["a"])
+			}
+			check := func() {
+				if n := holders(); n != 3 {
+					t.Errorf("%d streams are left, and what the last one wanted is still wanted", n)
+				}
+			}
+			a.unshared.Store(&check)
+			err = s.share(openShare(&frameportv1.ShareOpen{CameraId: "a"})).err()
 			wantReason(t, err, codes.ResourceExhausted, apierr.OutOfSharedMemory)
 			if !strings.Contains(err.Error(), "4 of 5 frames; fewer streams") {
 				t.Error(err)
 			}
-			eventually(t, "the last one to want nothing", func() bool { return a.sharing.Load() == 4 })
+			eventually(t, "the last one to want nothing", func() bool { return a.sharing.Load() == 4 && holders() == 2 })
+			a.unshared.Store(nil)
 			n := a.shared(slots)
 			for _, r := range []*sharer{first, second} {
 				l := r.lease()
