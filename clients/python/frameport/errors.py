@@ -184,6 +184,8 @@ def translate(error: grpc.RpcError, address: str) -> FrameportError:
     cls = _BY_REASON.get(reason) or _BY_CODE.get(code, FrameportError)
     if reason == "FRAME_TOO_LARGE" and "the client takes" in text:  # not: half of the worker's shared memory
         text += _larger(metadata)
+    if reason == "TOKEN_REQUIRED":
+        text += "; here: Client(token=) or FRAMEPORT_TOKEN"
     if not reason:  # not from a worker: gRPC itself, or something else that listens there
         if code is grpc.StatusCode.UNAVAILABLE:
             cls = ConnectionFailed

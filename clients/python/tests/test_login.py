@@ -58,6 +58,7 @@ class WithWorker(unittest.IsolatedAsyncioTestCase):
                     client.cameras()
                 self.assertEqual(caught.exception.reason, reason)
                 self.assertNotIn("fpt_wrong", str(caught.exception))
+                self.assertEqual("Client(token=)" in str(caught.exception), token is None)
         for tls_ca in (None, "system"):
             with Client(self.address, tls_ca=tls_ca, token=self.token) as client:
                 with self.assertRaises(frameport.ConnectionFailed):
