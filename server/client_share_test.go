@@ -262,6 +262,44 @@ func TestClientShareOfAStrangeWorker(t *testing.T) {
 	}
 }
 
+// A region that went while its messages waited for the program is passed over; one that
+// should be there is an error.
+func TestClientShareComesLate(t *testing.T) {
+	s := newSharing(t, folderOf(t), config.MaxLease, "a")
+	a, here, gone := s.cameras.camera("a"), s.slots(12), s.slots(8)
+	hidden := gone.region.Path + ".hidden"
+	if err := os.Rename(gone.region.Path, hidden); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := os.Rename(hidden, gone.region.Path); err != nil {
+			t.Error(err)
+		}
+	}()
+	a.shared(here)
+	var got []uint64
+	for f, err := range dialClient(t, s.harness).Share(t.Context(), "a", client.ShareOptions{Lease: config.MinLease}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, f.GetSequence()); len(got) == 2 {
+			break
+		}
+		a.shared(gone)
+		eventually(t, "its lease to end", func() bool { return s.expired.Load() == 2 })
+		a.shared(here)
+	}
+	if len(got) != 2 || got[0] != 1 || got[1] != 3 {
+		t.Errorf("frames %v, want 1 and 3", got)
+	}
+	a.shared(gone)
+	for _, err := range dialClient(t, s.harness).Share(t.Context(), "a", client.ShareOptions{}) {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a file that is not there: %v", err)
+		}
+	}
+}
+
 // strange is memory of frames without a slot.
 type strange struct{ *slots }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"math"
 	"sync"
@@ -24,7 +25,7 @@ type ShareOptions struct {
 
 // SharedFrame is a frame in the worker's memory, which nobody writes to while its lease
 // lasts. The pixels are there until Ack; when the lease has expired before, they may be
-// those of another frame.
+// those of another frame. When somebody shortens the file, touching them ends the program.
 type SharedFrame struct {
 	*frameportv1.FrameLease
 	Region *frameportv1.SharedRegion
@@ -100,7 +101,8 @@ func (c *Client) Share(ctx context.Context, camera string, o ShareOptions) iter.
 type sharing struct {
 	stream frameportv1.FrameService_ShareFramesClient
 	region *frameportv1.SharedRegion
-	memory *mapping // of region; nil = there is none yet
+	memory *mapping // of region; nil = there is none
+	gone   error    // why the file of region could not be opened, when it was not there
 
 	mu sync.Mutex // of sending
 }
@@ -119,14 +121,21 @@ func (s *sharing) next() (*SharedFrame, error) {
 			return nil, err
 		}
 		if l := m.GetLease(); l != nil {
-			return s.frame(l)
+			if s.gone == nil {
+				return s.frame(l)
+			}
+			if time.Now().Before(l.GetExpireTime().AsTime()) {
+				return nil, s.gone
+			}
+			s.ack(l) // the region went while the message waited for us; there is another one
+			continue
 		}
 		memory, err := mapRegion(m.GetRegion())
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		s.close()
-		s.region, s.memory = m.GetRegion(), memory
+		s.region, s.memory, s.gone = m.GetRegion(), memory, err
 	}
 }
 
@@ -149,10 +158,14 @@ func (s *sharing) frame(l *frameportv1.FrameLease) (*SharedFrame, error) {
 	}
 	f.memory.hold()
 	f.ack = sync.OnceFunc(func() {
-		s.send(&frameportv1.ShareFramesRequest{Request: &frameportv1.ShareFramesRequest_Ack{Ack: &frameportv1.LeaseAck{LeaseId: l.GetLeaseId()}}})
+		s.ack(l)
 		f.memory.release()
 	})
 	return f, nil
+}
+
+func (s *sharing) ack(l *frameportv1.FrameLease) {
+	s.send(&frameportv1.ShareFramesRequest{Request: &frameportv1.ShareFramesRequest_Ack{Ack: &frameportv1.LeaseAck{LeaseId: l.GetLeaseId()}}})
 }
 
 // close gives up the region that frames came from last; frames that are kept have it on.
