@@ -3,6 +3,9 @@
     python viewer.py [camera …]           # q or Esc ends it
     python viewer.py --frames 20 --output cameras.png
 
+With --no-window it writes a picture in any case: where DISPLAY names a display that does not
+answer, OpenCV ends the program ("could not connect to display").
+
 Needs OpenCV. The worker is that of FRAMEPORT_ADDRESS, by default 127.0.0.1:50051.
 """
 
