@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/frameport/frameport/gpu/gputest"
@@ -21,8 +22,13 @@ func TestDoctorAndDemoWithGPU(t *testing.T) {
 	contains(t, out, "backend", "CUDA", "video decoders", "compute capability", "JPEG", "nvJPEG", "MiB free", "context", "kernels")
 
 	dir := filepath.Join(t.TempDir(), "pictures")
-	out, errs, status = command(t, "", "demo", flag, "--backend=cuda", "--duration=5s", "--output-dir="+dir,
-		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--rtsp-address=127.0.0.1:0")
+	for _, duration := range []string{"5s", "40s"} { // the latter for a machine that is busy with other things
+		out, errs, status = command(t, "", "demo", flag, "--backend=cuda", "--duration="+duration, "--output-dir="+dir,
+			"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--rtsp-address=127.0.0.1:0")
+		if status == 0 || !strings.Contains(errs, "no picture from") {
+			break
+		}
+	}
 	if mishap := besidesSlow(errs); status != 0 || mishap != "" {
 		t.Errorf("status %d, %s\n%s", status, mishap, out)
 	}
