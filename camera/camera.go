@@ -182,7 +182,7 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 		return nil
 	}
 	p := &pipeline{
-		queue: newQueue(c.tools.buffers), policy: &c.policy, publisher: c.publisher,
+		queue: newQueue(c.tools.buffers, c.shed), policy: &c.policy, publisher: c.publisher,
 		health: c.health, totals: &c.totals, account: c.account, log: c.log,
 		refuse: c.refuse, after: c.lastDone, done: make(chan struct{}), base: time.Now(),
 		decoded: c.tools.decoded, sharing: &c.sharing,
@@ -206,6 +206,12 @@ func (c *camera) create(p *pipeline, cfg decoder.Config, pol *policy) (decoder.D
 			}
 		},
 	})
+}
+
+// shed notes that n units went because all cameras together hold too much.
+func (c *camera) shed(n int) {
+	c.totals.overrun.Add(uint64(n))
+	c.health.degraded(c.totals.epoch.Load(), errUnitMemory)
 }
 
 // refuse notes that f can't be decoded; the next unit ends the attempt with it.

@@ -43,6 +43,10 @@ type ManagerConfig struct {
 	// MaxCameras bounds Add; 0 = config.DefaultMaxCameras. What is restored and
 	// declared is always taken.
 	MaxCameras int
+	// UnitMemory bounds the bytes of all access units that wait to be decoded or are
+	// being decoded; 0 = config.DefaultUnitMemory. When it is reached, whole GOPs go of
+	// the camera that holds most.
+	UnitMemory int64
 }
 
 // Store keeps cameras across restarts; statefile.File is one.
@@ -100,13 +104,16 @@ func NewManager(cfg ManagerConfig) *Manager {
 	if cfg.MaxCameras <= 0 {
 		cfg.MaxCameras = config.DefaultMaxCameras
 	}
+	if cfg.UnitMemory <= 0 {
+		cfg.UnitMemory = int64(config.DefaultUnitMemory)
+	}
 	m := &Manager{
 		cfg: cfg, log: cfg.Logger, start: make(chan struct{}, 1),
 		cameras: map[string]*entry{}, leaving: map[string]<-chan struct{}{},
 		removed: map[string]bool{}, declared: map[string]bool{},
 	}
 	m.tools = tools{
-		newSource: cfg.NewSource, newDecoder: cfg.NewDecoder, buffers: &buffers{}, changed: m.notifier.changed,
+		newSource: cfg.NewSource, newDecoder: cfg.NewDecoder, buffers: &buffers{limit: cfg.UnitMemory}, changed: m.notifier.changed,
 		newRetry: func() retrier { return retry.New(nil) }, decoded: cfg.Decoded, deviceMemory: cfg.DeviceMemory,
 	}
 	m.restore()
@@ -195,6 +202,10 @@ func (m *Manager) Watch(ch chan<- struct{}) (stop func()) { return m.notifier.wa
 // Revision rises with every change that Watch reports. Snapshot.Revision is the
 // revision of the camera's last change.
 func (m *Manager) Revision() uint64 { return m.notifier.revision.Load() }
+
+// UnitMemory returns the bytes of all access units that wait to be decoded or are being
+// decoded.
+func (m *Manager) UnitMemory() int64 { return m.tools.buffers.lent.Load() }
 
 // addLocked makes a camera and has Run start it; release gives its room back. m.mu is
 // held.

@@ -147,7 +147,7 @@ func TestMeter(t *testing.T) {
 func TestQueueKeepsWholeGOPs(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	for range 20 {
-		q := newQueue(&buffers{})
+		q := newQueue(&buffers{}, nil)
 		gop, size := 1+rnd.IntN(30), 1+rnd.IntN(1<<rnd.IntN(21))
 		next, expected := 0, -1 // number of the next unit, and of the one that may follow without a gap
 		pushed, popped, dropped := 0, 0, 0
@@ -199,7 +199,7 @@ func TestQueueKeepsWholeGOPs(t *testing.T) {
 }
 
 func TestQueueTakesTheLargestUnit(t *testing.T) {
-	q := newQueue(&buffers{})
+	q := newQueue(&buffers{}, nil)
 	defer q.stop()
 	u := unit{AccessUnit: media.AccessUnit{Data: make([]byte, 16<<20), RandomAccess: true}}
 	if o := q.push(&u); o != (offer{}) {
@@ -213,7 +213,7 @@ func TestQueueTakesTheLargestUnit(t *testing.T) {
 
 // Streams of key frames keep only the newest few.
 func TestQueueOfIntraUnits(t *testing.T) {
-	q := newQueue(&buffers{})
+	q := newQueue(&buffers{}, nil)
 	defer q.stop()
 	full := 0
 	for n := range 20 {

@@ -3,6 +3,7 @@ package camera
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/frameport/frameport/media"
 )
@@ -31,21 +32,25 @@ type unit struct {
 // whole GOPs go.
 type queue struct {
 	buffers *buffers
+	shed    func(n int)   // told of units that went in favour of another camera's
 	wake    chan struct{} // has room for one
+	memory  atomic.Int64  // bytes of the buffers, which are larger than the units in them
 
 	mu       sync.Mutex
 	units    [queueUnits]unit // a ring
 	head, n  int
 	bytes    int
-	memory   int  // bytes of the buffers, which are larger than the units in them
 	waiting  bool // dropping until the next random-access unit
 	overflow bool // and that is because the queue was full
 	stopped  bool
 }
 
-// newQueue returns a queue that starts with the next random-access unit.
-func newQueue(b *buffers) *queue {
-	return &queue{buffers: b, wake: make(chan struct{}, 1), waiting: true}
+// newQueue returns a queue that starts with the next random-access unit. shed is
+// called on the goroutines of other cameras.
+func newQueue(b *buffers, shed func(n int)) *queue {
+	q := &queue{buffers: b, shed: shed, wake: make(chan struct{}, 1), waiting: true}
+	b.join(q)
+	return q
 }
 
 // offer is what became of a unit, and of others in its favour.
@@ -54,19 +59,44 @@ type offer struct {
 	waiting int // dropped because decoding can't begin here
 }
 
-// push copies u, or drops it.
+// push copies u, or drops it. One goroutine pushes.
 func (q *queue) push(u *unit) (o offer) {
+	for range 3 { // what was made free, others may have taken
+		more, noRoom := q.try(u)
+		o.full, o.waiting = o.full+more.full, o.waiting+more.waiting
+		if !noRoom {
+			return o
+		}
+		if !q.buffers.makeRoom(len(u.Data)) {
+			break
+		}
+	}
+	q.giveUp()
+	o.full++
+	return o
+}
+
+// giveUp drops what comes in until the next random-access unit, because of a unit that
+// there was no memory for.
+func (q *queue) giveUp() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting, q.overflow = true, true
+}
+
+// try copies u, or drops it. noRoom means neither: there is no memory for it.
+func (q *queue) try(u *unit) (o offer, noRoom bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
-		return offer{waiting: 1}
+		return offer{waiting: 1}, false
 	}
 	if q.waiting {
 		if !u.RandomAccess {
 			if q.overflow {
-				return offer{full: 1}
+				return offer{full: 1}, false
 			}
-			return offer{waiting: 1}
+			return offer{waiting: 1}, false
 		}
 		if q.overflow {
 			// What is left was late already; the picture that comes in is newer.
@@ -78,15 +108,18 @@ func (q *queue) push(u *unit) (o offer) {
 		if !u.RandomAccess {
 			q.waiting, q.overflow = true, true
 			o.full++
-			return o
+			return o, false
 		}
 		o.full += q.dropLocked(q.gopLocked())
 		u.gap = true
 	}
-	u.buf = q.buffers.copyOf(u.Data)
-	u.Data = u.buf.data
+	buf := q.buffers.copyOf(u.Data)
+	if buf == nil {
+		return o, true
+	}
+	u.buf, u.Data = buf, buf.data
 	q.appendLocked(u)
-	return o
+	return o, false
 }
 
 // flush tells the decode goroutine that the connection ended. When the queue is
@@ -111,7 +144,7 @@ func (q *queue) appendLocked(u *unit) {
 	q.n++
 	q.bytes += len(u.Data)
 	if u.buf != nil {
-		q.memory += cap(u.buf.data)
+		q.memory.Add(int64(cap(u.buf.data)))
 	}
 	q.wakeLocked()
 }
@@ -163,7 +196,7 @@ func (q *queue) takeLocked() unit {
 	q.n--
 	q.bytes -= len(u.Data)
 	if u.buf != nil {
-		q.memory -= cap(u.buf.data)
+		q.memory.Add(-int64(cap(u.buf.data)))
 	}
 	return u
 }
@@ -198,11 +231,8 @@ func (q *queue) stop() {
 	q.stopped = true
 	q.dropLocked(q.n)
 	q.wakeLocked()
+	q.buffers.leave(q)
 }
 
 // held returns the bytes of memory that the queued units occupy.
-func (q *queue) held() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.memory
-}
+func (q *queue) held() int { return int(q.memory.Load()) }

@@ -10,6 +10,9 @@ import (
 var (
 	errTooSlow = fault.New(fault.Decode, "decode", errors.New(
 		"decoding is slower than the camera: pictures are dropped; use decode mode KEYFRAMES or a smaller stream of the camera"))
+	errUnitMemory = fault.New(fault.Limit, "decode", errors.New(
+		"the pictures that wait to be decoded, of all cameras, fill the memory for them, and this camera has most: pictures are dropped; "+
+			"decode fewer cameras, use decode mode KEYFRAMES, or raise --access-unit-memory"))
 	errStuck = fault.New(fault.Decode, "decode", errors.New(
 		"the decoder has not returned for 5 s; if it stays so, restart frameport"))
 	errDamaged = fault.New(fault.Decode, "decode", errors.New(

@@ -39,6 +39,8 @@ type frameCodec struct {
 func (c frameCodec) Marshal(v any) (mem.BufferSlice, error) {
 	var f *frameportv1.Frame
 	switch r := v.(type) {
+	case *answer:
+		return r.marshal(c)
 	case *batchMessage:
 		return r.marshal()
 	case *frameportv1.GetFrameResponse:

@@ -46,7 +46,7 @@ type Config struct {
 	// NoReflection turns gRPC reflection off.
 	NoReflection bool
 	// SlowConsumer is how long a write to a client may block before its stream is
-	// ended. 0 = [DefaultSlowConsumer].
+	// ended, and an answer lie unread before its connection is. 0 = [DefaultSlowConsumer].
 	SlowConsumer time.Duration
 	// Drain is how long calls may take to end at shutdown. 0 = [DefaultDrain].
 	Drain time.Duration

@@ -37,6 +37,8 @@ type Server struct {
 		mu sync.Mutex
 		of map[string][]*holder // the newest is the last
 	}
+	// clients are the open connections.
+	clients clients
 }
 
 // New makes a server; [Server.Run] starts it.
@@ -63,7 +65,7 @@ func New(cfg Config) (*Server, error) {
 			Timeout:           serverPingTimeout,
 		}),
 		grpc.WaitForHandlers(true),
-		grpc.ChainUnaryInterceptor(s.observeUnary, s.recoverUnary),
+		grpc.ChainUnaryInterceptor(s.cutUnread, s.observeUnary, s.recoverUnary),
 		grpc.ChainStreamInterceptor(s.observeStream, s.recoverStream),
 	}
 	if cfg.TLS != nil {
@@ -93,7 +95,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serving := len(s.cfg.Listeners)
 	served := make(chan error, serving)
 	for _, l := range s.cfg.Listeners {
-		go func() { served <- s.grpc.Serve(l) }()
+		go func() { served <- s.grpc.Serve(clientListener{l, &s.clients}) }()
 	}
 
 	var err error
