@@ -110,3 +110,26 @@ func TestUnitMemoryIsTooSmall(t *testing.T) {
 		t.Errorf("%d bytes in %d units", b.lent.Load(), q.n)
 	}
 }
+
+// Room is made by the queue that holds most, whoever asks.
+func TestUnitMemoryTakesFromTheLargest(t *testing.T) {
+	b := &buffers{limit: 1 << 20}
+	shed := [2]int{}
+	few, many := newQueue(b, func(n int) { shed[0] += n }), newQueue(b, func(n int) { shed[1] += n })
+	defer few.stop()
+	defer many.stop()
+	push := func(q *queue, n, size int) {
+		for range n {
+			u := unit{AccessUnit: media.AccessUnit{Data: make([]byte, size), RandomAccess: true}}
+			if o := q.push(&u); o != (offer{}) {
+				t.Fatalf("%+v", o)
+			}
+		}
+	}
+	push(few, 4, 4<<10)
+	push(many, 7, 128<<10)
+	push(few, 30, 4<<10)
+	if shed != [2]int{0, 1} || few.n != 34 || many.n != 6 {
+		t.Errorf("shed %v of %d and %d", shed, few.n, many.n)
+	}
+}
