@@ -64,6 +64,7 @@ func idleCamera(tb testing.TB, mode config.DecodeMode) *camera {
 // feed drives a camera's whole path, from the sink to the ring, one unit at a time.
 func (c *camera) feedOne(ctx context.Context, au *media.AccessUnit, n int) error {
 	au.PTS, au.RandomAccess = time.Duration(n)*unitEvery, n%50 == 0
+	au.Received = c.added.Add(au.PTS) // else it is a flood
 	return c.intake.take(ctx, au)
 }
 

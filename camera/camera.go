@@ -90,13 +90,14 @@ func (t sourceTotals) plus(o sourceTotals) sourceTotals {
 
 // newCamera builds a camera; invalid says why its specification can't be used.
 func newCamera(id string, spec config.Camera, invalid error, added time.Time, log *slog.Logger, account *frame.Account, t tools) *camera {
+	log = log.With("camera", id)
 	c := &camera{
-		id: id, added: added, log: log.With("camera", id), tools: t,
+		id: id, added: added, log: limitLines(log), tools: t,
 		ring: frame.NewRing(ringSize(spec)), account: account.Sub(),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		spec: spec, invalid: invalid, release: func() {},
 	}
-	c.health = newHealth(c.log, t.changed)
+	c.health = newHealth(log, t.changed)
 	c.policy.Store(policyOf(spec))
 	c.publisher = &publisher{
 		ring: c.ring, totals: &c.totals, rate: &c.frames, published: c.health.flowing,

@@ -32,6 +32,7 @@ type intake struct {
 	format *media.Format
 	mode   config.DecodeMode // when the last unit came
 	pacer  pacer
+	flood  flood
 	push   unit // scratch
 	judged time.Time
 
@@ -54,6 +55,7 @@ func (in *intake) attempt() {
 	in.units, in.format = 0, nil
 	in.gop.started = false
 	in.pacer.reset()
+	in.flood.skipping = false
 }
 
 // take is the sink. Its error ends the attempt. ctx is the camera's, which
@@ -131,6 +133,14 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 		in.totals.policy.Add(1)
 		return
 	}
+	if ok, began := in.flood.take(au.Received, intra, au.RandomAccess); !ok {
+		in.totals.policy.Add(1)
+		if began {
+			pipe.queue.restart()
+		}
+		in.flooded(now)
+		return
+	}
 	if left == config.DecodeKeyframes && p.mode != left {
 		pipe.queue.restart() // what lies between the key frames was never decoded
 	}
@@ -156,6 +166,15 @@ func (in *intake) judge(pipe *pipeline, full bool, now time.Time) {
 		return
 	}
 	in.judged = now
+}
+
+// flooded reports a camera that sends more pictures than are decoded of any, once a
+// second at most.
+func (in *intake) flooded(now time.Time) {
+	if now.Sub(in.judged) >= time.Second {
+		in.health.degraded(in.totals.epoch.Load(), errFlood)
+		in.judged = now
+	}
 }
 
 func (g *gop) add(au *media.AccessUnit) {
