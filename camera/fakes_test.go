@@ -197,6 +197,7 @@ func (d *fakeDecoder) release(emit func(*frame.Frame) error) error {
 
 func (d *fakeDecoder) Drain(_ context.Context, emit func(*frame.Frame) error) error {
 	d.first = true
+	d.world.drains.Add(1)
 	return d.release(emit)
 }
 
@@ -227,7 +228,7 @@ type world struct {
 	sources map[string][]*fakeSource // by URL
 	scripts map[string][]step
 
-	decoders, made, decoded, wrong, cost atomic.Int64
+	decoders, made, decoded, drains, wrong, cost atomic.Int64
 	skipping                             atomic.Bool
 	createErr                            atomic.Pointer[error]
 }

@@ -38,6 +38,9 @@ func TestFlood(t *testing.T) {
 				if n := w.decoded.Load(); s.State != tt.state || n < tt.min || n > tt.max {
 					t.Errorf("%v, %d decoded; want %v, %d to %d", s.State, n, tt.state, tt.min, tt.max)
 				}
+				if n := w.drains.Load(); name == "long GOP" && n < 11 {
+					t.Errorf("the decoder was told of %d holes", n)
+				}
 				if tt.state == StateDegraded {
 					w.expect("a", StateDegraded, fault.Limit)
 					if lost := s.Counters.AccessUnits - uint64(w.decoded.Load()); s.Counters.Dropped.Policy+s.Counters.DroppedQueue != lost {
