@@ -229,8 +229,8 @@ type world struct {
 	scripts map[string][]step
 
 	decoders, made, decoded, drains, wrong, cost atomic.Int64
-	skipping                             atomic.Bool
-	createErr                            atomic.Pointer[error]
+	skipping                                     atomic.Bool
+	createErr                                    atomic.Pointer[error]
 }
 
 // newWorld starts a manager; the test stops it with stop.

@@ -160,6 +160,9 @@ func (a *attempt) do(ctx context.Context) error {
 			return a.failureOr(fault.New(fault.Unreachable, "handshake", fmt.Errorf(
 				"the camera did not begin to play within %v: check that it is on and not overloaded", a.src.cfg.Timeouts.Handshake)))
 		}
+		if a.now.authorized && isLoss(err) {
+			a.reportLogin(loginForbidden)
+		}
 		return err
 	}
 	release()

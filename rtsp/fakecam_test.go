@@ -349,7 +349,7 @@ func ntpNow() uint64 {
 // quickTimeouts make failures show in tenths of seconds.
 func quickTimeouts() Timeouts {
 	return Timeouts{
-		Dial: 3 * time.Second, Response: 2 * time.Second, Handshake: 6 * time.Second, UDPStart: 600 * time.Millisecond,
+		Dial: 3 * time.Second, Response: 2 * time.Second, Handshake: 6 * time.Second, UDPStart: 600 * time.Millisecond, UDPWhole: 600 * time.Millisecond,
 		Bytes: time.Second, Units: time.Second, Teardown: 300 * time.Millisecond,
 	}
 }

@@ -82,7 +82,10 @@ func (a *attempt) onResponse(ctx context.Context, res *base.Response) {
 		a.challenged(ctx, res, playing)
 		return
 	}
-	if a.now.authorized {
+	switch {
+	case a.now.authorized && a.login == loginUnknown && res.StatusCode == base.StatusForbidden:
+		a.reportLogin(loginForbidden)
+	case a.now.authorized:
 		a.loggedIn()
 	}
 	if playing {

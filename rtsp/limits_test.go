@@ -207,7 +207,7 @@ func TestConfigProblems(t *testing.T) {
 	}
 	var tm Timeouts
 	tm.EnsureDefaults()
-	if tm != (Timeouts{5 * time.Second, 5 * time.Second, 15 * time.Second, 3 * time.Second, 4500 * time.Millisecond, 5 * time.Second, time.Second, 10 * time.Second}) {
+	if tm != (Timeouts{5 * time.Second, 5 * time.Second, 15 * time.Second, 3 * time.Second, 6 * time.Second, 4500 * time.Millisecond, 5 * time.Second, time.Second, 10 * time.Second}) {
 		t.Errorf("defaults %+v", tm)
 	}
 }

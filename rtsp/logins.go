@@ -28,8 +28,9 @@ const (
 
 // LoginBudget keeps Frameport from locking accounts: at most three failed logins
 // per host in 30 minutes over all cameras, however many streams one recorder
-// has. Only a request that carried credentials and was answered 401 counts; a
-// stale nonce does not. It keeps keyed hashes of credentials, never these
+// has. A request that carried credentials counts when it was answered 401, and, as long
+// as these credentials have not worked at this host, when it was answered 403 or with a
+// hang-up: some cameras say so that they are wrong. A stale nonce does not count. It keeps keyed hashes of credentials, never these
 // themselves. Its methods may be called from any goroutine.
 type LoginBudget struct {
 	key [32]byte
@@ -109,8 +110,9 @@ type outcome uint8
 
 const (
 	loginUnknown  outcome = iota // the connection ended before the answer
-	loginAccepted                // answered with anything but 401
+	loginAccepted                // answered with anything but 401 and 403
 	loginRefused                 // answered 401
+	loginForbidden               // answered 403, or the camera hung up
 )
 
 func (b *LoginBudget) end(host string, who login, o outcome) {
@@ -126,6 +128,10 @@ func (b *LoginBudget) end(host string, who login, o outcome) {
 	case loginRefused:
 		delete(h.proven, who)
 		h.failures = append(h.failures, failedLogin{time.Now(), who})
+	case loginForbidden:
+		if !h.proven[who] { // else the user has no right to this one stream
+			h.failures = append(h.failures, failedLogin{time.Now(), who})
+		}
 	case loginUnknown:
 	}
 	close(h.changed)

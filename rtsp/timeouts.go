@@ -16,6 +16,9 @@ type Timeouts struct {
 	Handshake time.Duration
 	// UDPStart is how long TransportAuto waits for the first UDP packet. Default 3 s.
 	UDPStart time.Duration
+	// UDPWhole is how long TransportAuto bears to get nothing but incomplete pictures over
+	// UDP. Default 6 s.
+	UDPWhole time.Duration
 	// Bytes is how long a playing camera may send no media packet. Slow streams
 	// get three times their usual distance between pictures. Default 4.5 s, so that
 	// with the watchdog's own delay a frozen camera is noticed within 5 s.
@@ -40,6 +43,7 @@ func (t *Timeouts) EnsureDefaults() {
 		{&t.Response, 5 * time.Second},
 		{&t.Handshake, 15 * time.Second},
 		{&t.UDPStart, 3 * time.Second},
+		{&t.UDPWhole, 6 * time.Second},
 		{&t.Bytes, 4500 * time.Millisecond},
 		{&t.Units, 5 * time.Second},
 		{&t.Teardown, time.Second},
@@ -61,6 +65,7 @@ func (t *Timeouts) validate() error {
 		{"response", t.Response},
 		{"handshake", t.Handshake},
 		{"udp_start", t.UDPStart},
+		{"udp_whole", t.UDPWhole},
 		{"bytes", t.Bytes},
 		{"units", t.Units},
 		{"teardown", t.Teardown},

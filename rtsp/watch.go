@@ -19,6 +19,11 @@ import (
 // and killing the connection would only start its wait anew. Cameras slower than
 // the limits get three times their usual distance
 // between pictures, which is announced (a=framerate) or learned.
+//
+// Some networks lose large datagrams, or the later ones of each burst, and pass small
+// ones: the key frames never arrive, all else does, and nothing is ever shown. Such a
+// stream looks alive to both watchdogs, so TransportAuto has a third: when nothing could
+// be delivered for a while, and several pictures had holes, it takes TCP.
 
 // keepaliveBlame is how soon after a keepalive a lost connection is blamed on it.
 const keepaliveBlame = 2 * time.Second
@@ -73,12 +78,21 @@ type watched struct {
 	idle   time.Duration // how long packets have been coming without that rising
 	packet int64         // lastRTP at the last look
 	at     time.Duration // time of the last look, since begun
+
+	delivered uint64        // units so far
+	tainted   uint64        // pictures with holes, when that rose
+	dry       time.Duration // when it rose, since begun
 }
+
+// minHoles is how many pictures with holes it takes to blame UDP: one alone may be what
+// a stream with rare key frames waits for.
+const minHoles = 3
 
 func (a *attempt) inspect(seen *watched) error {
 	t := &a.src.cfg.Timeouts
 	now := time.Since(a.begun)
-	if a.src.cfg.Transport == TransportAuto && a.protocol == TransportUDP && a.lastRTP.Load() == 0 {
+	doubtful := a.src.cfg.Transport == TransportAuto && a.protocol == TransportUDP
+	if doubtful && a.lastRTP.Load() == 0 {
 		if now < t.UDPStart {
 			return nil
 		}
@@ -99,9 +113,19 @@ func (a *attempt) inspect(seen *watched) error {
 		if units := s.AccessUnits + s.DroppedUnits; units != seen.units {
 			seen.units, seen.idle = units, 0
 		}
+		if s.AccessUnits != seen.delivered || seen.dry == 0 {
+			seen.delivered, seen.tainted, seen.dry = s.AccessUnits, s.Tainted, now
+		}
+		if limit := max(t.UDPWhole, gap); doubtful && now-seen.dry >= limit && s.Tainted-seen.tainted >= minHoles {
+			return &switchTransport{TransportTCP, a.stalled("only incomplete pictures have come over UDP for %v", limit)}
+		}
 	}
 	if limit := max(t.Units, gap); seen.idle >= limit {
-		return a.stalled("packets arrive, but for %v no picture could be made of them", limit)
+		err := a.stalled("packets arrive, but for %v no picture could be made of them", limit)
+		if doubtful {
+			return &switchTransport{TransportTCP, err}
+		}
+		return err
 	}
 	return nil
 }
