@@ -28,7 +28,8 @@ func bigKeyFrames(keep func(picture int, large bool) bool) func(*camConn) {
 			if i%2 == 0 {
 				parts = [][]byte{
 					testSPS, testPPS, append([]byte{indicator, kind | 0x80}, testIDR[1:]...),
-					append([]byte{indicator, kind}, body...), append([]byte{indicator, kind}, body...), {indicator, kind | 0x40, 1},
+					append([]byte{indicator, kind}, body...), append([]byte{indicator, kind}, body...),
+					{indicator, kind | 0x40, 1},
 				}
 			}
 			for j, part := range parts {
@@ -65,7 +66,7 @@ func TestAutoLeavesUDPThatLosesLargePackets(t *testing.T) {
 	if n, got := cam.dials(), Transport(s.transport.Load()); n != 2 || got != TransportTCP {
 		t.Errorf("%d connections, remembered %v", n, got)
 	}
-	if st := s.Stats(); st.Depay.Tainted < minHoles {
+	if st := s.Stats(); st.Depay.PacketsLost < minHoles {
 		t.Errorf("%+v: the test is void", st.Depay)
 	}
 	wantPlay(t, s)

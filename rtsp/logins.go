@@ -109,10 +109,10 @@ func (b *LoginBudget) begin(ctx context.Context, host string, who login) (done f
 type outcome uint8
 
 const (
-	loginUnknown  outcome = iota // the connection ended before the answer
-	loginAccepted                // answered with anything but 401 and 403
-	loginRefused                 // answered 401
-	loginForbidden               // answered 403, or the camera hung up
+	loginUnknown   outcome = iota // the connection ended before the answer
+	loginAccepted                 // answered with anything but 401 and 403
+	loginRefused                  // answered 401
+	loginForbidden                // answered 403, or the camera hung up
 )
 
 func (b *LoginBudget) end(host string, who login, o outcome) {

@@ -23,7 +23,7 @@ import (
 // Some networks lose large datagrams, or the later ones of each burst, and pass small
 // ones: the key frames never arrive, all else does, and nothing is ever shown. Such a
 // stream looks alive to both watchdogs, so TransportAuto has a third: when nothing could
-// be delivered for a while, and several pictures had holes, it takes TCP.
+// be delivered for a while, and packets were lost again and again, it takes TCP.
 
 // keepaliveBlame is how soon after a keepalive a lost connection is blamed on it.
 const keepaliveBlame = 2 * time.Second
@@ -80,12 +80,13 @@ type watched struct {
 	at     time.Duration // time of the last look, since begun
 
 	delivered uint64        // units so far
-	tainted   uint64        // pictures with holes, when that rose
-	dry       time.Duration // when it rose, since begun
+	dry       time.Duration // when that rose, since begun
+	lost      uint64        // packets so far
+	holes     int           // how many looks have found more lost since then
 }
 
-// minHoles is how many pictures with holes it takes to blame UDP: one alone may be what
-// a stream with rare key frames waits for.
+// minHoles is how many looks must have found packets lost to blame UDP: after a single
+// loss a stream with rare key frames waits for long, too.
 const minHoles = 3
 
 func (a *attempt) inspect(seen *watched) error {
@@ -113,10 +114,14 @@ func (a *attempt) inspect(seen *watched) error {
 		if units := s.AccessUnits + s.DroppedUnits; units != seen.units {
 			seen.units, seen.idle = units, 0
 		}
-		if s.AccessUnits != seen.delivered || seen.dry == 0 {
-			seen.delivered, seen.tainted, seen.dry = s.AccessUnits, s.Tainted, now
+		if s.PacketsLost != seen.lost {
+			seen.lost = s.PacketsLost
+			seen.holes++
 		}
-		if limit := max(t.UDPWhole, gap); doubtful && now-seen.dry >= limit && s.Tainted-seen.tainted >= minHoles {
+		if s.AccessUnits != seen.delivered || seen.dry == 0 {
+			seen.delivered, seen.holes, seen.dry = s.AccessUnits, 0, now
+		}
+		if limit := max(t.UDPWhole, gap); doubtful && now-seen.dry >= limit && seen.holes >= minHoles {
 			return &switchTransport{TransportTCP, a.stalled("only incomplete pictures have come over UDP for %v", limit)}
 		}
 	}
