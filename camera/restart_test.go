@@ -28,7 +28,7 @@ func (awaySource) Run(ctx context.Context, _ func(*media.AccessUnit) error) erro
 func TestRestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	session := func(do func(*camera.Manager)) []camera.Snapshot {
-		file, records, err := statefile.Open(dir)
+		file, records, err := statefile.Open(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,6 +41,13 @@ type Worker struct {
 	InferenceServers []InferenceServer
 	// CameraAddresses are where cameras may be.
 	CameraAddresses CameraAddresses
+	Limits          Limits
+	// StateKeyFile holds the key that the state is encrypted with; empty = see the
+	// command line.
+	StateKeyFile string
+	// CoreDumps lets the process leave its memory, with all passwords, in a file when it
+	// crashes, and other processes of its user look into it.
+	CoreDumps bool
 }
 
 type workerDocument struct {
@@ -61,6 +68,9 @@ type workerDocument struct {
 
 	InferenceServers []InferenceServer `yaml:"inference_servers"`
 	CameraAddresses  CameraAddresses   `yaml:"camera_addresses"`
+	Limits           Limits            `yaml:"limits"`
+	StateKeyFile     string            `yaml:"state_key_file"`
+	CoreDumps        bool              `yaml:"core_dumps"`
 }
 
 func (d workerDocument) worker() Worker { return Worker(d) }
@@ -92,6 +102,7 @@ func (w *Worker) EnsureDefaults() {
 		w.MaxCameras = DefaultMaxCameras
 	}
 	w.SharedMemory.ensureDefaults()
+	w.Limits.ensureDefaults()
 }
 
 // Validate reports everything that is wrong with w as a [*Problems]. Call
@@ -128,6 +139,7 @@ func (w Worker) Validate() error {
 	w.TLS.validate(p)
 	w.GPU.validate(p)
 	w.SharedMemory.validate(p)
+	w.Limits.validate(p)
 	validateInferenceServers(p, w.InferenceServers)
 	return p.ErrorOrNil()
 }

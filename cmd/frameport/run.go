@@ -14,7 +14,6 @@ import (
 	"github.com/frameport/frameport/backend"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
-	"github.com/frameport/frameport/config/statefile"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/inference"
@@ -112,9 +111,10 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		Account:      account,
 		Logger:       cfg.log,
 		MaxCameras:   s.MaxCameras,
+		UnitMemory:   int64(s.Limits.UnitMemory),
 	}
 	if s.StateDir != "" {
-		file, records, err := statefile.Open(s.StateDir)
+		file, records, err := openState(s.StateDir, s.StateKeyFile)
 		if err != nil {
 			return errors.Join(err, servers.close())
 		}
@@ -125,6 +125,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	cameras.Decoded = metrics.Decoded
 	manager := camera.NewManager(cameras)
 	metrics.Cameras(manager)
+	metrics.Gauge("access_unit_memory_bytes", "Memory of the access units of all cameras that wait to be decoded.", func() float64 { return float64(manager.UnitMemory()) })
 	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered, Parallel: b.Parallel()})
 	defer closing("renderer", renderer.Close)
 

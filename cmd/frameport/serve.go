@@ -26,6 +26,8 @@ type serveCmd struct {
 	shmFlags
 	inferenceFlags
 	addressFlags
+	limitFlags
+	secretFlags
 	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
 }
 
@@ -41,6 +43,9 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 	}
 	for _, note := range notes {
 		log.Warn("camera in environment", "note", note)
+	}
+	if !settings.CoreDumps {
+		hideMemory(log)
 	}
 	return runWorker(ctx, workerConfig{settings: settings, declared: declared, log: log})
 }
@@ -89,6 +94,8 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	c.inferenceFlags.apply(&w.InferenceServers)
 	c.addressFlags.apply(&w.CameraAddresses)
 	c.accessFlags.apply(&w)
+	c.limitFlags.apply(&w.Limits)
+	c.secretFlags.apply(&w)
 	if w.LogFormat == "" && !telemetry.IsTerminal(os.Stderr) {
 		w.LogFormat = "json"
 	}

@@ -12,6 +12,8 @@ var (
 	ErrForeign = errors.New("not a state file of frameport")
 	// ErrNewer: the file was written by a newer version.
 	ErrNewer = errors.New("state file is from a newer version of frameport")
+	// ErrKey: the file is encrypted and the key is missing or another one.
+	ErrKey = errors.New("state file needs its key")
 	// ErrExposed: others than the owner can access the file or change the folder.
 	ErrExposed = errors.New("state is open to other users")
 	// ErrClosed: the File has been closed.

@@ -24,6 +24,7 @@ const (
 // File is the state file of one state folder, locked for this process.
 type File struct {
 	dir string
+	key *Key // nil = it is not encrypted
 
 	mu   sync.Mutex
 	lock *os.File // nil after Close
@@ -31,8 +32,9 @@ type File struct {
 
 // Open locks the state folder dir, which is made when it is missing, and returns
 // what is stored there: nothing when there is no state file yet. The errors above
-// come with the path and what to do; the file is then as it was.
-func Open(dir string) (*File, []config.Record, error) {
+// come with the path and what to do; the file is then as it was. With a key, a plain
+// file is taken as well, and what is saved is encrypted; nil means that nothing is.
+func Open(dir string, key *Key) (*File, []config.Record, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("state folder: %w", err)
 	}
@@ -47,7 +49,7 @@ func Open(dir string) (*File, []config.Record, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &File{dir: dir, lock: lock}
+	f := &File{dir: dir, key: key, lock: lock}
 	records, err := f.load()
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())
@@ -96,8 +98,11 @@ func (f *File) load() ([]config.Record, error) {
 	if len(data) > maxBytes {
 		return nil, fmt.Errorf("%w: %s is larger than %d MiB; nothing was changed", ErrForeign, f.Path(), maxBytes>>20)
 	}
-	records, err := decode(data)
+	records, err := decode(data, f.key)
 	switch {
+	case errors.Is(err, ErrKey):
+		return nil, fmt.Errorf("%s: %w; nothing was changed. Without the key the cameras are lost: move it aside and add them again: mv %s %s.sealed",
+			f.Path(), err, f.Path(), f.Path())
 	case errors.Is(err, ErrNewer):
 		return nil, fmt.Errorf("%s: %w; nothing was changed. Use the version that wrote it, or move it aside and add the cameras again: mv %s %s.newer",
 			f.Path(), err, f.Path(), f.Path())
@@ -113,6 +118,9 @@ func (f *File) load() ([]config.Record, error) {
 // folder's sync, failed.
 func (f *File) Save(ctx context.Context, records []config.Record) error {
 	data, err := encode(records)
+	if err == nil && f.key != nil {
+		data, err = seal(data, f.key)
+	}
 	if err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}

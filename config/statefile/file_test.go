@@ -29,7 +29,7 @@ func records() []config.Record {
 
 func open(t *testing.T, dir string) (*statefile.File, []config.Record) {
 	t.Helper()
-	f, got, err := statefile.Open(dir)
+	f, got, err := statefile.Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestTornFilesAreReportedAndKept(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, _, err := statefile.Open(dir)
+		f, _, err := statefile.Open(dir, nil)
 		if err == nil {
 			_ = f.Close()
 			t.Fatalf("%s at %d was not seen", what, at)
@@ -139,12 +139,13 @@ func TestForeignAndNewerFiles(t *testing.T) {
 		"foreign": {[]byte("port: 80\n"), statefile.ErrForeign},
 		"json":    {[]byte(`{"cameras":[]}`), statefile.ErrForeign},
 		"empty":   {nil, statefile.ErrDamaged},
-		"newer":   {bytes.Replace(data, []byte(`"version":1`), []byte(`"version":2`), 1), statefile.ErrNewer},
+		"version": {bytes.Replace(data, []byte(`"version":1`), []byte(`"version":0`), 1), statefile.ErrDamaged},
+		"newer":   {bytes.Replace(data, []byte(`"version":1`), []byte(`"version":3`), 1), statefile.ErrNewer},
 	} {
 		if err := os.WriteFile(path, tt.data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := statefile.Open(dir); !errors.Is(err, tt.want) {
+		if _, _, err := statefile.Open(dir, nil); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -155,7 +156,7 @@ func TestOpenModesAreRefused(t *testing.T) {
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := statefile.Open(dir)
+	_, _, err := statefile.Open(dir, nil)
 	if !errors.Is(err, statefile.ErrExposed) || !strings.Contains(err.Error(), "chmod 600 "+path) {
 		t.Errorf("group readable: %v", err)
 	}
@@ -165,7 +166,7 @@ func TestOpenModesAreRefused(t *testing.T) {
 	if err := os.Chmod(dir, 0o770); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = statefile.Open(dir)
+	_, _, err = statefile.Open(dir, nil)
 	if !errors.Is(err, statefile.ErrExposed) || !strings.Contains(err.Error(), "chmod go-w "+dir) {
 		t.Errorf("folder group writable: %v", err)
 	}
@@ -179,7 +180,7 @@ func TestOneProcessPerFolder(t *testing.T) {
 	f, _ := open(t, dir)
 	// flock belongs to the open file, so a second Open in this process is refused
 	// as another process is.
-	if _, _, err := statefile.Open(dir); !errors.Is(err, statefile.ErrLocked) || !strings.Contains(err.Error(), "--state-dir") {
+	if _, _, err := statefile.Open(dir, nil); !errors.Is(err, statefile.ErrLocked) || !strings.Contains(err.Error(), "--state-dir") {
 		t.Errorf("second: %v", err)
 	}
 	if err := f.Close(); err != nil {

@@ -21,6 +21,9 @@ type header struct {
 	Version int    `json:"version"`
 	Bytes   int    `json:"bytes"`
 	SHA256  string `json:"sha256"`
+	Cipher  string `json:"cipher,omitempty"` // of a sealed file; see Note: [Sealing]
+	Key     string `json:"key,omitempty"`    // which key
+	Salt    []byte `json:"salt,omitempty"`
 }
 
 type record struct {
@@ -52,52 +55,83 @@ func encode(records []config.Record) ([]byte, error) {
 		return nil, err
 	}
 	body = append(body, '\n')
-	head, err := encodeHeader(body)
+	head, err := header{Format: formatName, Version: formatVersion}.encode(body)
 	if err != nil {
 		return nil, err
 	}
 	return append(head, body...), nil
 }
 
-func encodeHeader(body []byte) ([]byte, error) {
-	sum := sha256.Sum256(body)
-	head, err := json.Marshal(header{formatName, formatVersion, len(body), hex.EncodeToString(sum[:])})
-	return append(head, '\n'), err
+// encode returns the header's line for body.
+func (h header) encode(body []byte) ([]byte, error) {
+	sum := sha256.New()
+	if h.Cipher != "" {
+		_, _ = sum.Write(h.bound())
+	}
+	_, _ = sum.Write(body)
+	h.Bytes, h.SHA256 = len(body), hex.EncodeToString(sum.Sum(nil))
+	line, err := json.Marshal(h)
+	return append(line, '\n'), err
 }
 
-// decode reads what encode wrote, and nothing else: every altered byte is seen.
-func decode(data []byte) ([]config.Record, error) {
-	line, body, complete := bytes.Cut(data, []byte("\n"))
-	var head header
-	if err := json.Unmarshal(line, &head); err != nil || head.Format != formatName {
-		if len(data) == 0 {
-			return nil, fmt.Errorf("%w: it is empty", ErrDamaged)
-		}
-		if bytes.HasPrefix([]byte(`{"format":"`+formatName+`"`), data) || bytes.HasPrefix(data, []byte(`{"format":"`+formatName+`"`)) {
-			return nil, fmt.Errorf("%w: its header is torn", ErrDamaged)
-		}
-		return nil, ErrForeign
-	}
-	if head.Version > formatVersion {
-		return nil, fmt.Errorf("%w: it has version %d, this program knows %d", ErrNewer, head.Version, formatVersion)
-	}
-	if len(body) != head.Bytes {
-		return nil, fmt.Errorf("%w: it should have %d bytes after the header and has %d", ErrDamaged, head.Bytes, len(body))
-	}
-	want, err := encodeHeader(body)
+// decode reads what encode wrote, sealed or not, and nothing else: every altered byte is
+// seen.
+func decode(data []byte, key *Key) ([]config.Record, error) {
+	head, body, err := split(data)
 	if err != nil {
 		return nil, err
 	}
-	if !complete || !bytes.Equal(want, data[:len(line)+1]) {
-		return nil, fmt.Errorf("%w: its checksum is wrong, so it was altered after it was written", ErrDamaged)
+	if head.Version == sealedVersion {
+		plain, err := unseal(head, body, key)
+		if err != nil {
+			return nil, err
+		}
+		if head, body, err = split(plain); err != nil {
+			return nil, err
+		}
 	}
+	if head.Version != formatVersion || head.Cipher != "" || head.Key != "" || head.Salt != nil {
+		return nil, fmt.Errorf("%w: its header makes no sense", ErrDamaged)
+	}
+	return decodeBody(body)
+}
+
+// split checks the header and returns it with what follows.
+func split(data []byte) (head header, body []byte, err error) {
+	line, body, complete := bytes.Cut(data, []byte("\n"))
+	if err := json.Unmarshal(line, &head); err != nil || head.Format != formatName {
+		if len(data) == 0 {
+			return head, nil, fmt.Errorf("%w: it is empty", ErrDamaged)
+		}
+		if bytes.HasPrefix([]byte(`{"format":"`+formatName+`"`), data) || bytes.HasPrefix(data, []byte(`{"format":"`+formatName+`"`)) {
+			return head, nil, fmt.Errorf("%w: its header is torn", ErrDamaged)
+		}
+		return head, nil, ErrForeign
+	}
+	if head.Version > sealedVersion {
+		return head, nil, fmt.Errorf("%w: it has version %d, this program knows %d", ErrNewer, head.Version, sealedVersion)
+	}
+	if len(body) != head.Bytes {
+		return head, nil, fmt.Errorf("%w: it should have %d bytes after the header and has %d", ErrDamaged, head.Bytes, len(body))
+	}
+	want, err := head.encode(body)
+	if err != nil {
+		return head, nil, err
+	}
+	if !complete || !bytes.Equal(want, data[:len(line)+1]) {
+		return head, nil, fmt.Errorf("%w: its checksum is wrong, so it was altered after it was written", ErrDamaged)
+	}
+	return head, body, nil
+}
+
+func decodeBody(body []byte) (records []config.Record, err error) {
 	var list []record
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&list); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	records := make([]config.Record, 0, len(list))
+	records = make([]config.Record, 0, len(list))
 	for _, r := range list {
 		out := config.Record{ID: r.ID, Removed: r.Removed}
 		if r.Added != nil {

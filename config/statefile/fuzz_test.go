@@ -19,7 +19,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(good[:len(good)/2])
 	f.Add([]byte("{}\n[]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		records, err := decode(data)
+		records, err := decode(data, nil)
 		if err != nil {
 			return
 		}
@@ -27,7 +27,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := decode(again); err != nil || len(back) != len(records) {
+		if back, err := decode(again, nil); err != nil || len(back) != len(records) {
 			t.Errorf("%v", err)
 		}
 		line, _, _ := bytes.Cut(data, []byte("\n"))
