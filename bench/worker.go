@@ -55,7 +55,7 @@ func (l *lab) startWorker(ctx context.Context) (*worker, error) {
 func (l *lab) startWorkerAt(ctx context.Context, grpcAddress, httpAddress, dir string) (w *worker, err error) {
 	w = &worker{address: grpcAddress, http: httpAddress, dir: dir}
 	begin := time.Now()
-	w.child, err = startChild(ctx, "worker", nil, nil, l.binary, "serve", "--camera-loopback", "--backend", "cpu",
+	w.child, err = startChild(ctx, "worker", nil, nil, l.binary, "serve", "--camera-loopback", "--core-dumps", "--backend", "cpu",
 		"--grpc-address", grpcAddress, "--http-address", httpAddress, "--state-dir", w.dir, "--log-level", "warn")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; run make build, or name the worker with -binary", err)
