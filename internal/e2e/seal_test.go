@@ -106,9 +106,9 @@ func (w *worker) hidesMemory(want bool) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &own); err != nil {
 		w.t.Fatal(err)
 	}
-	soft := strings.Fields(line)[0]
-	if want && soft != "0" || !want && own.Cur != 0 && soft == "0" {
-		w.t.Errorf("core files of %s", soft)
+	got := strings.Fields(line)
+	if want && (got[0] != "0" || got[1] != "0") || !want && own.Max != 0 && got[1] == "0" {
+		w.t.Errorf("core files of %s, at most %s", got[0], got[1])
 	}
 	if os.Getuid() == 0 {
 		return // root reads everything
