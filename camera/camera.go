@@ -46,9 +46,11 @@ type camera struct {
 	pipe    atomic.Pointer[pipeline]
 	refusal atomic.Pointer[refusal]
 	sharing sharing
-	wake    chan struct{}   // has room for one: don't wait for the next attempt
-	after   <-chan struct{} // the camera of this id that was removed before is gone; nil = none
-	done    chan struct{}   // closed when nothing of the camera runs any more
+	// unloaded: not decoded for want of memory; see Note: [Overload].
+	unloaded atomic.Bool
+	wake     chan struct{}   // has room for one: don't wait for the next attempt
+	after    <-chan struct{} // the camera of this id that was removed before is gone; nil = none
+	done     chan struct{}   // closed when nothing of the camera runs any more
 
 	// of the supervisor and, while it runs an attempt, the source's goroutine
 	intake    intake
@@ -105,7 +107,7 @@ func newCamera(id string, spec config.Camera, invalid error, added time.Time, lo
 	}
 	c.intake = intake{
 		policy: &c.policy, totals: &c.totals, rate: &c.units, health: c.health,
-		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused,
+		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused, unloaded: &c.unloaded,
 	}
 	return c
 }
@@ -140,7 +142,9 @@ func (c *camera) apply(spec config.Camera, release func()) {
 	}
 	c.mu.Unlock()
 	leave()
-	c.ring.Resize(ringSize(spec))
+	if !c.unloaded.Load() {
+		c.ring.Resize(ringSize(spec))
+	}
 	c.refusal.Store(nil)
 	c.health.touch()
 	// A stream that can't be decoded may be waiting for just this policy; what else
@@ -179,7 +183,7 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped != nil || !c.policy.Load().decodes() {
+	if c.stopped != nil || !c.policy.Load().decodes() || c.unloaded.Load() {
 		return nil
 	}
 	p := &pipeline{

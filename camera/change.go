@@ -36,6 +36,9 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 	case count >= m.cfg.MaxCameras:
 		return Snapshot{}, fmt.Errorf("%w: %d are allowed; remove one, or raise the limit", ErrTooMany, m.cfg.MaxCameras)
 	}
+	if err := m.full(stopAdmitting); err != nil {
+		return Snapshot{}, err
+	}
 	release, err := m.cfg.Admit(id, spec)
 	if err != nil {
 		return Snapshot{}, err

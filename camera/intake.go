@@ -26,6 +26,8 @@ type intake struct {
 	began   func(*media.Format)
 	pipe    func(context.Context) *pipeline // the running one, started if need be; nil = none is to run
 	refused func(*media.Format) *fault.Error
+	// unloaded: nothing is decoded for want of memory
+	unloaded *atomic.Bool
 
 	// of the attempt
 	units  uint64
@@ -131,6 +133,9 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 	pipe := in.pipe(ctx)
 	if pipe == nil {
 		in.totals.policy.Add(1)
+		if in.unloaded.Load() {
+			in.troubled(errOverload, now)
+		}
 		return
 	}
 	if ok, began := in.flood.take(au.Received, intra, au.RandomAccess); !ok {
@@ -138,7 +143,7 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 		if began {
 			pipe.queue.restart()
 		}
-		in.flooded(now)
+		in.troubled(errFlood, now)
 		return
 	}
 	if left == config.DecodeKeyframes && p.mode != left {
@@ -168,11 +173,10 @@ func (in *intake) judge(pipe *pipeline, full bool, now time.Time) {
 	in.judged = now
 }
 
-// flooded reports a camera that sends more pictures than are decoded of any, once a
-// second at most.
-func (in *intake) flooded(now time.Time) {
+// troubled reports what keeps pictures from being decoded, once a second at most.
+func (in *intake) troubled(why *fault.Error, now time.Time) {
 	if now.Sub(in.judged) >= time.Second {
-		in.health.degraded(in.totals.epoch.Load(), errFlood)
+		in.health.degraded(in.totals.epoch.Load(), why)
 		in.judged = now
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/frameport/frameport/config"
@@ -47,6 +48,9 @@ type ManagerConfig struct {
 	// being decoded; 0 = config.DefaultUnitMemory. When it is reached, whole GOPs go of
 	// the camera that holds most.
 	UnitMemory int64
+	// Pressure returns how much of the memory limit the process uses, from 0 to 1. It is
+	// asked once a second; nil = there is no limit. See Note: [Overload].
+	Pressure func() float64
 }
 
 // Store keeps cameras across restarts; statefile.File is one.
@@ -64,6 +68,7 @@ type Manager struct {
 	tools    tools
 	notifier notifier
 	start    chan struct{} // has room for one: there are cameras to start
+	pressure atomic.Uint64 // bits of what Pressure said last
 
 	change sync.Mutex // held over a change and its saving; before mu
 
@@ -124,6 +129,9 @@ func NewManager(cfg ManagerConfig) *Manager {
 // ctx's error and may be called once.
 func (m *Manager) Run(ctx context.Context) error {
 	var cameras sync.WaitGroup
+	if m.cfg.Pressure != nil {
+		cameras.Go(func() { m.guard(ctx) })
+	}
 	for ctx.Err() == nil {
 		m.mu.Lock()
 		pending := m.pending

@@ -14,6 +14,8 @@ var (
 	errUnitMemory = fault.New(fault.Limit, "decode", errors.New(
 		"the pictures that wait to be decoded, of all cameras, fill the memory for them, and this camera has most: pictures are dropped; "+
 			"decode fewer cameras, use decode mode KEYFRAMES, or raise --access-unit-memory"))
+	errOverload = fault.New(fault.Limit, "decode", errors.New(
+		"the worker's memory is nearly full, and cameras that were added last are not decoded: remove cameras, choose smaller streams, or raise GOMEMLIMIT"))
 	errFlood = fault.New(fault.Limit, "decode", fmt.Errorf(
 		"the camera sends more than %d pictures a second, of which no more are decoded: set a lower frame rate in the camera", floodRate))
 	errStuck = fault.New(fault.Decode, "decode", errors.New(

@@ -112,6 +112,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		Logger:       cfg.log,
 		MaxCameras:   s.MaxCameras,
 		UnitMemory:   int64(s.Limits.UnitMemory),
+		Pressure:     heapPressure,
 	}
 	if s.StateDir != "" {
 		file, records, err := openState(s.StateDir, s.StateKeyFile)
@@ -136,6 +137,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	}
 	guard.measure(metrics)
 	id := newInstance(started, b, s, account, guard)
+	servers.ready = manager.Ready
 	if err := servers.build(server.Manager(manager), renderer, shared, models, metrics, id, cfg.log); err != nil {
 		return errors.Join(err, servers.close())
 	}
@@ -203,6 +205,8 @@ type servers struct {
 	grpc []net.Listener
 	http net.Listener // nil when it is off
 	runs []func(context.Context) error
+	// ready says why the worker should get no new work.
+	ready func() error
 }
 
 func listen(ctx context.Context, s config.Worker) (*servers, error) {
@@ -285,7 +289,7 @@ func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared serve
 	}
 	h, err := httpapi.New(httpapi.Config{
 		Listener: l.http, Cameras: cameras, Renderer: r, Metrics: m.Handler(), Logger: log,
-		Access: id.access.server(), TLS: id.access.tls("http/1.1"),
+		Access: id.access.server(), TLS: id.access.tls("http/1.1"), Ready: l.ready,
 		Hooks: httpapi.Hooks{FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer, Refused: m.Refused},
 	})
 	if err != nil {
