@@ -19,7 +19,7 @@ func (l *Limits) ensureDefaults() {
 }
 
 func (l Limits) validate(p *Problems) {
-	if l.UnitMemory < MinUnitMemory {
+	if l.UnitMemory != 0 && l.UnitMemory < MinUnitMemory {
 		p.Add("worker.limits.access_unit_memory", ReasonWorker, "is %d bytes; write a unit, such as 512MiB, with %v at least, which is two of the largest access units", l.UnitMemory, MinUnitMemory)
 	}
 }

@@ -63,7 +63,7 @@ func TestTornWrites(t *testing.T) {
 			}
 			want = state(n % len(files))
 		}
-		f, got, err := statefile.Open(dir)
+		f, got, err := statefile.Open(dir, nil)
 		if err != nil {
 			t.Fatalf("crash %d: %v", n, err)
 		}
@@ -110,7 +110,7 @@ func TestDamageAtEveryByte(t *testing.T) {
 			if err := os.WriteFile(path, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, got, err := statefile.Open(dir)
+			_, got, err := statefile.Open(dir, nil)
 			if !errors.Is(err, statefile.ErrDamaged) && !errors.Is(err, statefile.ErrForeign) && !errors.Is(err, statefile.ErrNewer) {
 				t.Fatalf("byte %d: %d cameras, %v", i, len(got), err)
 			}
