@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,14 @@ import (
 // count of those that did not; another camera's lines have their own time.
 func TestLogLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		loggers := map[string]*slog.Logger{}
 		var w *world
 		w = newWorld(t, func(c *ManagerConfig) {
 			c.NewSource = func(spec config.Camera, log *slog.Logger) (Source, error) {
+				mu.Lock()
 				loggers[spec.URL] = log
+				mu.Unlock()
 				return w.newSource(spec, log)
 			}
 		}).run()
