@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// ErrDenied: the policy does not let the worker connect to an address.
+// ErrDenied says that the policy does not let the worker connect to an address.
 var ErrDenied = errors.New("address not allowed")
 
 // Policy says where cameras may be. The zero value allows all addresses that cameras
