@@ -118,6 +118,10 @@ var (
 	// ErrExhausted: there is no room for this decoder now, for example no device
 	// memory; later there may be. The decoder is unusable.
 	ErrExhausted = errors.New("no room for another decoder now")
+	// ErrInterrupted: the decoder has lost the stream for a reason that is not in this
+	// access unit, for example because the process that it decodes in has ended. It goes on
+	// with the next random-access unit.
+	ErrInterrupted = errors.New("decoding was interrupted")
 	// ErrClosed: the decoder has been closed.
 	ErrClosed = errors.New("decoder closed")
 )

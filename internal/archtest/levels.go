@@ -52,6 +52,7 @@ func units() []unit {
 
 		{path: "decoder/avcodec", level: 3},
 		{path: "decoder/nvdec", level: 3},
+		{path: "decoder/isolated", level: 3},
 		{path: "decoder/decodertest", level: 3, support: true},
 		{path: "convert/hostconv", level: 3},
 		{path: "convert/gpuconv", level: 3},

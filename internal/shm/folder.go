@@ -19,6 +19,7 @@ import (
 type Folder struct {
 	path  string
 	limit int64
+	loan  *loan // of [Borrow]
 
 	mu      sync.Mutex
 	lock    *os.File // the folder; nil after Close
@@ -73,6 +74,9 @@ func (f *Folder) Bytes() int64 {
 func (f *Folder) Create(size int64) (*Region, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("region of %d bytes", size)
+	}
+	if f.loan != nil {
+		return f.loan.region(size)
 	}
 	f.mu.Lock()
 	if f.lock == nil {

@@ -16,6 +16,8 @@ type Region struct {
 	file       *os.File
 	bytes      []byte
 	guard      guard
+	sealed     bool   // nobody can shorten it: there is no guard
+	lent       bool   // its name is another process's affair
 	closed     func() // tells the folder
 
 	mu      sync.Mutex
@@ -28,6 +30,9 @@ func (r *Region) Name() string { return r.name }
 
 // Path is the file that readers open.
 func (r *Region) Path() string { return r.path }
+
+// File is the memory as a file, to be handed to another process. It is the region's.
+func (r *Region) File() *os.File { return r.file }
 
 // Bytes is the memory. Reading and writing it never fails; whether readers see what was
 // written says Err. It must not be used after Close.
@@ -55,7 +60,9 @@ func (r *Region) Whole() bool {
 	return retry(func() error { return unix.Fstat(int(r.file.Fd()), &st) }) == nil && !r.shortened(st.Size)
 }
 
-func (r *Region) shortened(size int64) bool { return r.guard.broken() || size < int64(len(r.bytes)) }
+func (r *Region) shortened(size int64) bool {
+	return !r.sealed && r.guard.broken() || size < int64(len(r.bytes))
+}
 
 func (r *Region) isRemoved() bool {
 	r.mu.Lock()
@@ -76,6 +83,9 @@ func (r *Region) removeLocked() error {
 		return nil
 	}
 	r.removed = true
+	if r.lent || r.sealed {
+		return nil
+	}
 	err := unix.Unlink(r.path)
 	if errors.Is(err, syscall.ENOENT) { // somebody else did it
 		return nil
@@ -92,7 +102,9 @@ func (r *Region) Close() error {
 	}
 	r.gone = true
 	err := r.removeLocked()
-	r.guard.remove()
+	if !r.sealed {
+		r.guard.remove()
+	}
 	err = errors.Join(err, unix.Munmap(r.bytes), r.file.Close())
 	r.bytes = nil
 	r.closed()
@@ -122,18 +134,27 @@ func newRegion(name, path string, size int64) (_ *Region, err error) {
 			return nil, allocation(err, path, size)
 		}
 	}
+	bytes, g, err := guarded(fd, path, size)
+	if err != nil {
+		return nil, err
+	}
+	return &Region{name: name, path: path, file: file, bytes: bytes, guard: g}, nil
+}
+
+// guarded maps a file that somebody may shorten.
+func guarded(fd int, path string, size int64) ([]byte, guard, error) {
 	bytes, err := unix.Mmap(fd, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
-		return nil, fmt.Errorf("map %d bytes of %s: %w", size, path, err)
+		return nil, 0, fmt.Errorf("map %d bytes of %s: %w", size, path, err)
 	}
 	g, err := addGuard(bytes)
 	if err != nil {
 		if errors.Is(err, syscall.ENOSPC) {
 			err = fmt.Errorf("%w: this worker has too many regions; end streams that are not needed", ErrFull)
 		}
-		return nil, errors.Join(err, unix.Munmap(bytes))
+		return nil, 0, errors.Join(err, unix.Munmap(bytes))
 	}
-	return &Region{name: name, path: path, file: file, bytes: bytes, guard: g}, nil
+	return bytes, g, nil
 }
 
 // allocation says what to do when space could not be taken.

@@ -1,0 +1,174 @@
+package isolated
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+)
+
+// What a child may say in one call at most.
+const (
+	maxPictures = 2 * window
+	maxMessages = 16 * maxPictures
+)
+
+// call sends what is in d.out and serves the child until it is done.
+func (d *Decoder) call(emit func(*frame.Frame) error) error {
+	l := d.link
+	d.denied = nil
+	l.busy.Store(true)
+	err, broken := d.serve(emit)
+	if broken != nil {
+		return d.lost(broken) // it is to blame as long as it is busy
+	}
+	l.busy.Store(false)
+	if cap(d.out) > keepBuffer {
+		d.out = nil
+	}
+	return err
+}
+
+// serve is call; broken means that nothing more can be had of this child.
+func (d *Decoder) serve(emit func(*frame.Frame) error) (failed, broken error) {
+	if err := d.patience(); err != nil {
+		return nil, err
+	}
+	if err := d.link.send(d.out, nil); err != nil {
+		return nil, err
+	}
+	pictures := 0
+	for range maxMessages {
+		kind, body, buf, err := read(d.in, d.buf, maxAnswer)
+		d.buf = buf
+		if err != nil {
+			return nil, err
+		}
+		switch kind {
+		case msgSelect:
+			err = d.selects(body)
+		case msgRegion:
+			err = d.region(body)
+		case msgClosed:
+			if len(body) != 4 {
+				return nil, errShort
+			}
+			d.memory.closed(binary.LittleEndian.Uint32(body))
+		case msgFrame:
+			if pictures++; pictures > maxPictures || emit == nil {
+				return nil, fmt.Errorf("%w: pictures that nobody asked for", errProtocol)
+			}
+			var f *frame.Frame
+			if f, err = d.picture(body); err == nil {
+				if failed == nil { // nobody wants the rest
+					failed = emit(f)
+				}
+				f.Release()
+				err = d.patience() // what the caller did took its own time
+			}
+		case msgDone:
+			result, err := d.done(body)
+			if err != nil {
+				return nil, err
+			}
+			if failed == nil {
+				failed = result
+			}
+			return failed, nil
+		default:
+			err = fmt.Errorf("%w: message %q", errProtocol, kind)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: it does not come to an end", errProtocol)
+}
+
+// patience gives the child time for its next step.
+func (d *Decoder) patience() error {
+	return d.link.conn.SetDeadline(time.Now().Add(d.host.cfg.Patience))
+}
+
+// selects answers whether a picture is wanted.
+func (d *Decoder) selects(body []byte) error {
+	if len(body) != 8 || d.cfg.Select == nil {
+		return errShort
+	}
+	wanted := d.cfg.Select(time.Duration(binary.LittleEndian.Uint64(body)))
+	if err := d.patience(); err != nil {
+		return err
+	}
+	d.out = finish(append(begin(d.out[:0], msgAnswer), flag(wanted)), 0)
+	return d.link.send(d.out, nil)
+}
+
+// region gives the child memory, or says no.
+func (d *Decoder) region(body []byte) error {
+	if len(body) != 9 || body[8] > forOne {
+		return errShort
+	}
+	size, one := int64(binary.LittleEndian.Uint64(body)), body[8] == forOne
+	folder := d.folder()
+	if one {
+		folder = nil
+	}
+	r, unshared, err := d.memory.create(size, one, folder)
+	if folder != nil {
+		d.noteSharing(unshared)
+	}
+	d.out = begin(d.out[:0], msgMemory)
+	if err != nil {
+		d.denied = err
+		d.out = finish(binary.LittleEndian.AppendUint32(d.out, 0), 0)
+		return d.link.send(d.out, nil)
+	}
+	d.out = finish(binary.LittleEndian.AppendUint32(d.out, r.number), 0)
+	return d.link.send(d.out, r.file())
+}
+
+// picture makes a frame of what the child tells.
+func (d *Decoder) picture(body []byte) (*frame.Frame, error) {
+	var p picture
+	if err := parsePicture(body, &p); err != nil {
+		return nil, err
+	}
+	limits := d.cfg.Limits
+	w, h := int(p.width), int(p.height)
+	if w < 1 || h < 1 || w > limits.MaxWidth || h > limits.MaxHeight || w*h > limits.MaxPixels {
+		return nil, fmt.Errorf("%w: a picture of %dx%d", errProtocol, w, h)
+	}
+	if p.color.Matrix < media.MatrixBT601 || p.color.Matrix > media.MatrixBT2020 ||
+		p.color.Range < media.RangeLimited || p.color.Range > media.RangeFull {
+		return nil, fmt.Errorf("%w: colour %d, %d", errProtocol, p.color.Matrix, p.color.Range)
+	}
+	u := &d.units[p.number%window]
+	if u.number != p.number { // lost: the newest one's, as decoders do
+		u = &d.units[d.number%window]
+	}
+	info := frame.Info{
+		Times: u.times, Decoded: time.Now(), Format: media.PixelI420, Width: w, Height: h,
+		Color: p.color, KeyFrame: p.key, Corrupt: p.corrupt,
+	}
+	info.PTS = p.pts
+	return d.memory.frame(&p, info)
+}
+
+// done reads how a call went.
+func (d *Decoder) done(body []byte) (failed, broken error) {
+	if len(body) < 1 || verdict(body[0]) > decoderBroken {
+		return nil, errShort
+	}
+	v := verdict(body[0])
+	switch {
+	case v == fine:
+		return nil, nil //nolint:nilnil // two errors, both absent
+	case d.denied != nil && v != corrupt:
+		return fmt.Errorf("%w: %w", decoder.ErrExhausted, d.denied), nil
+	default:
+		return &remoteError{text: clean(body[1:]), kind: v.sentinel()}, nil
+	}
+}

@@ -1,0 +1,171 @@
+package isolated_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/avcodec"
+	"github.com/frameport/frameport/decoder/isolated"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+)
+
+// TestMain is also the child: the host runs this program again.
+func TestMain(m *testing.M) {
+	if isolated.IsChild(os.Args) {
+		os.Exit(isolated.Main(newCaptive))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// spell is the beginning of an access unit that makes the child do something that no
+// decoder does. What follows is the name of a deed.
+const spell = "\xffdeed:"
+
+// captive is libavcodec with deeds. It exists in this test's children only.
+type captive struct{ *avcodec.Decoder }
+
+func newCaptive(cfg decoder.Config) (decoder.Decoder, error) {
+	d, err := avcodec.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return captive{d}, nil
+}
+
+func (c captive) Decode(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error {
+	if deed, ok := bytes.CutPrefix(au.Data, []byte(spell)); ok {
+		return do(string(deed))
+	}
+	return c.Decoder.Decode(ctx, au, emit)
+}
+
+// report is how a deed's outcome comes back: as an error of this unit.
+func report(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", decoder.ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+func do(deed string) error {
+	name, argument, _ := strings.Cut(deed, " ")
+	switch name {
+	case "open":
+		_, err := os.Open(argument)
+		return report("%v", err)
+	case "create":
+		return report("%v", os.WriteFile(argument, []byte("x"), 0o600))
+	case "stat":
+		_, err := os.Stat(argument)
+		return report("%v", err)
+	case "socket":
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		return report("%d %v", fd, err)
+	case "execute":
+		return report("%v", syscall.Exec("/bin/true", []string{"true"}, nil))
+	case "fork":
+		pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+		if pid == 0 && errno == 0 {
+			syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0)
+		}
+		return report("%d %v", pid, errno)
+	case "signal":
+		return report("%v", syscall.Kill(os.Getppid(), 0))
+	case "code":
+		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		return report("%v", err)
+	case "privileges":
+		return report("%v", unix.Setuid(0))
+	case "descriptors":
+		return report("%s", descriptors())
+	case "environment":
+		return report("%q", os.Environ())
+	case "hoard":
+		var kept [][]byte
+		for range 64 {
+			b := make([]byte, 256<<20)
+			for i := 0; i < len(b); i += 4096 {
+				b[i] = 1
+			}
+			kept = append(kept, b)
+		}
+		return report("it has %d", len(kept))
+	case "crash":
+		_ = unix.Tgkill(os.Getpid(), unix.Gettid(), syscall.SIGSEGV)
+		select {}
+	case "panic":
+		go panic("a decoder went mad")
+		select {}
+	case "hang":
+		select {}
+	case "busy":
+		for { //nolint:staticcheck // that is the deed
+		}
+	case "chatter":
+		for i := range 10_000 {
+			_, _ = fmt.Fprintf(os.Stderr, "line %d with a \x1b[31mcolour\n", i)
+		}
+		return report("said")
+	case "runtime":
+		return report("%v", workout())
+	}
+	return report("no such deed: %s", deed)
+}
+
+// descriptors are the numbers of those that are open.
+func descriptors() string {
+	var list []string
+	for fd := range 200 {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			list = append(list, fmt.Sprint(fd))
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// workout uses what the Go runtime uses in the long run: threads, signals between them,
+// collections with memory given back, timers.
+func workout() error {
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() { // to be interrupted by signals
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+		all.Go(func() { // a thread that ends with its goroutine
+			runtime.LockOSThread()
+			<-time.After(time.Millisecond)
+		})
+	}
+	for range 5 {
+		garbage := make([][]byte, 100)
+		for i := range garbage {
+			garbage[i] = bytes.Repeat([]byte{1}, 64<<10)
+		}
+		runtime.GC()
+		unix.Getpid()
+	}
+	close(stop)
+	all.Wait()
+	if n := runtime.NumGoroutine(); n > 50 {
+		return errors.New("goroutines are left")
+	}
+	return nil
+}

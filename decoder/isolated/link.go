@@ -1,0 +1,88 @@
+package isolated
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// link is a decoder's place in a child.
+type link struct {
+	process *process
+	camera  string
+	conn    *net.UnixConn // nil until connected
+	busy    atomic.Bool   // the child has a unit of it
+}
+
+// errGone: a child has died before a decoder was in it.
+var errGone = errors.New("the decoder process has gone")
+
+// connect waits for the child and gives it the other end of a new socket.
+func (l *link) connect(ctx context.Context) error {
+	p := l.process
+	select {
+	case <-p.ready:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-p.dead:
+		if p.control != nil && p.cause == "" && time.Since(p.born) > quickDeath {
+			return errGone
+		}
+		return p.err
+	default:
+	}
+	if p.control == nil { // it could not be started; dead follows
+		<-p.dead
+		return p.err
+	}
+	conn, other, err := pair()
+	if err != nil {
+		return err
+	}
+	defer other.Close()
+	l.conn = conn
+	raw := unix.UnixRights(int(other.Fd()))
+	if _, _, err := p.control.WriteMsgUnix([]byte{0}, raw, nil); err != nil {
+		select {
+		case <-p.dead:
+			return errGone
+		case <-time.After(quickDeath):
+			return fmt.Errorf("decoder process %d takes no decoder: %w", p.number, err)
+		}
+	}
+	return nil
+}
+
+func (l *link) close() {
+	if l.conn != nil {
+		_ = l.conn.Close()
+	}
+}
+
+// gone says whether the child has ended.
+func (l *link) gone() bool {
+	select {
+	case <-l.process.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// send writes a message, with a file when there is one.
+func (l *link) send(message []byte, file *os.File) error {
+	if file == nil {
+		_, err := l.conn.Write(message)
+		return err
+	}
+	_, _, err := l.conn.WriteMsgUnix(message, unix.UnixRights(int(file.Fd())), nil)
+	return err
+}

@@ -1,0 +1,166 @@
+package isolated
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Note: [System calls]
+//
+// The filter knows three kinds of calls. What decoding and the Go runtime need is allowed,
+// some of it with arguments of a certain kind only. What no decoder ever does, such as to
+// open a socket or to execute a program, kills the process: whoever tries it is not our
+// code any more, and gets one attempt. Everything else fails with EPERM, for a C library
+// may try a harmless call that nobody has thought of, and can do without.
+//
+// open belongs to the last kind: glibc's allocator looks at /proc/sys/vm/overcommit_memory
+// when it gives memory back.
+
+// rule is one call and what becomes of it.
+type rule struct {
+	number uintptr
+	// argument, below 6, is looked at when mask or equal is set: its low 32 bits.
+	argument uint32
+	mask     uint32 // any of these bits must be set
+	without  uint32 // none of these may be set
+	equal    uint32
+}
+
+// allowed are the calls that decoding needs; the most frequent ones stand first.
+func allowed(pid int) []rule {
+	list := []rule{
+		{number: unix.SYS_FUTEX},
+		{number: unix.SYS_READ},
+		{number: unix.SYS_WRITE},
+		{number: unix.SYS_EPOLL_PWAIT},
+		{number: unix.SYS_NANOSLEEP},
+		{number: unix.SYS_RECVMSG},
+		{number: unix.SYS_SENDMSG},
+		{number: unix.SYS_MADVISE},
+		{number: unix.SYS_MMAP, argument: 2, without: unix.PROT_EXEC},
+		{number: unix.SYS_MPROTECT, argument: 2, without: unix.PROT_EXEC},
+		{number: unix.SYS_MUNMAP},
+		{number: unix.SYS_MREMAP},
+		{number: unix.SYS_BRK},
+		{number: unix.SYS_CLOSE},
+		{number: unix.SYS_FSTAT},
+		{number: unix.SYS_FCNTL},
+		{number: unix.SYS_EPOLL_CTL},
+		{number: unix.SYS_EPOLL_CREATE1},
+		{number: unix.SYS_EVENTFD2},
+		{number: unix.SYS_GETSOCKOPT},
+		{number: unix.SYS_GETSOCKNAME},
+		{number: unix.SYS_GETPEERNAME},
+		{number: unix.SYS_SHUTDOWN},
+		{number: unix.SYS_CLOCK_GETTIME},
+		{number: unix.SYS_CLOCK_NANOSLEEP},
+		{number: unix.SYS_GETTIMEOFDAY},
+		{number: unix.SYS_GETRANDOM},
+		{number: unix.SYS_GETPID},
+		{number: unix.SYS_GETTID},
+		{number: unix.SYS_SCHED_YIELD},
+		{number: unix.SYS_SCHED_GETAFFINITY},
+		{number: unix.SYS_RESTART_SYSCALL},
+		// Signals: Go interrupts its own threads with them.
+		{number: unix.SYS_TGKILL, argument: 0, equal: uint32(pid)},
+		{number: unix.SYS_RT_SIGACTION},
+		{number: unix.SYS_RT_SIGPROCMASK},
+		{number: unix.SYS_RT_SIGRETURN},
+		{number: unix.SYS_SIGALTSTACK},
+		// Threads, and no processes.
+		{number: unix.SYS_CLONE, argument: 0, mask: unix.CLONE_THREAD},
+		{number: unix.SYS_SET_ROBUST_LIST},
+		{number: unix.SYS_RSEQ},
+		{number: unix.SYS_EXIT},
+		{number: unix.SYS_EXIT_GROUP},
+		// Go names its mappings.
+		{number: unix.SYS_PRCTL, argument: 0, equal: unix.PR_SET_VMA},
+	}
+	return append(list, allowedHere()...)
+}
+
+// fatal are calls that end the process.
+func fatal() []uintptr {
+	return append([]uintptr{
+		unix.SYS_EXECVE, unix.SYS_EXECVEAT,
+		unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4,
+		unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD,
+		unix.SYS_KILL, unix.SYS_TKILL,
+		unix.SYS_MOUNT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT,
+		unix.SYS_BPF, unix.SYS_IO_URING_SETUP, unix.SYS_USERFAULTFD, unix.SYS_PERF_EVENT_OPEN,
+		unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_KEYCTL,
+	}, fatalHere()...)
+}
+
+// Offsets in struct seccomp_data, for little-endian machines.
+const (
+	dataNumber = 0
+	dataArch   = 4
+	dataArgs   = 16
+)
+
+const (
+	retAllow  = unix.SECCOMP_RET_ALLOW
+	retKill   = unix.SECCOMP_RET_KILL_PROCESS
+	retRefuse = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+	retAbsent = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+)
+
+// filter is the program for a process. Every rule ends in a return, so no jump is longer
+// than a few instructions.
+func filter(pid int) []unix.SockFilter {
+	load := func(at uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
+	}
+	jump := func(how uint16, k uint32, yes, no uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | how | unix.BPF_K, Jt: yes, Jf: no, K: k}
+	}
+	ret := func(k uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k}
+	}
+	p := []unix.SockFilter{
+		load(dataArch), jump(unix.BPF_JEQ, auditArch, 1, 0), ret(retKill),
+		load(dataNumber), jump(unix.BPF_JGE, foreignNumbers, 0, 1), ret(retKill),
+	}
+	for _, r := range allowed(pid) {
+		switch number := uint32(r.number); {
+		case r.mask != 0:
+			p = append(p, jump(unix.BPF_JEQ, number, 0, 4), load(dataArgs+8*r.argument),
+				jump(unix.BPF_JSET, r.mask, 0, 1), ret(retAllow), ret(retKill))
+		case r.without != 0:
+			p = append(p, jump(unix.BPF_JEQ, number, 0, 4), load(dataArgs+8*r.argument),
+				jump(unix.BPF_JSET, r.without, 0, 1), ret(retKill), ret(retAllow))
+		case r.equal != 0:
+			p = append(p, jump(unix.BPF_JEQ, number, 0, 4), load(dataArgs+8*r.argument),
+				jump(unix.BPF_JEQ, r.equal, 0, 1), ret(retAllow), ret(retRefuse))
+		default:
+			p = append(p, jump(unix.BPF_JEQ, number, 0, 1), ret(retAllow))
+		}
+	}
+	// Its flags lie in memory, where a filter does not look; C libraries fall back to clone.
+	p = append(p, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), ret(retAbsent))
+	for _, number := range fatal() {
+		p = append(p, jump(unix.BPF_JEQ, uint32(number), 0, 1), ret(retKill))
+	}
+	return append(p, ret(retRefuse))
+}
+
+// install puts all threads of the process under the program, and everything that they
+// start.
+func install(program []unix.SockFilter) error {
+	p := unix.SockFprog{Len: uint16(len(program)), Filter: unsafe.SliceData(program)}
+	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&p)))
+	switch {
+	case errno != 0:
+		return errno
+	case thread != 0:
+		return fmt.Errorf("thread %d: %w", thread, errUnsynchronised)
+	}
+	return nil
+}
+
+var errUnsynchronised = errors.New("it has a filter of its own")
