@@ -3,11 +3,13 @@ package backend
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/decoder/isolated"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/internal/shm"
@@ -42,6 +44,12 @@ type Config struct {
 	// CPUFallback is how many cameras the CPU takes over because the GPU can't decode
 	// their streams; 0 = four per processor, negative = none.
 	CPUFallback int
+	// Isolation is how many cameras share a child process that decodes on the CPU for
+	// them; 0 = the CPU decodes in this process. Programs that set it end with the status
+	// of [DecoderProcess] when [IsDecoderProcess] says so.
+	Isolation int
+	// Logger is told what becomes of such processes; may be nil.
+	Logger *slog.Logger
 	// Account is where frames are booked; may be nil.
 	Account *frame.Account
 	// Regions is where decoders on the CPU make frames that other processes map; nil =
@@ -58,9 +66,10 @@ type Backend struct {
 
 	regions  *shm.Folder
 	shared   decoder.SharedPictures
-	cuda     *cuda     // nil: there is the CPU only
-	takeover *takeover // with cuda
-	engines  []closer  // in the order of their construction
+	isolated *isolated.Host // nil: the CPU decodes in this process
+	cuda     *cuda          // nil: there is the CPU only
+	takeover *takeover      // with cuda
+	engines  []closer       // in the order of their construction
 }
 
 type closer interface{ Close() error }

@@ -14,12 +14,12 @@ import (
 func (b *Backend) build(ctx context.Context, cfg Config) error {
 	if cfg.Kind == config.BackendCPU {
 		b.Choice.Kind, b.Choice.Reason = config.BackendCPU, "asked for"
-		return b.host(cfg)
+		return b.host(ctx, cfg)
 	}
 	c, err := openCUDA(ctx, cfg)
 	switch {
 	case err == nil:
-		return b.withCUDA(cfg, c)
+		return b.withCUDA(ctx, cfg, c)
 	case ctx.Err() != nil: // the GPU has not refused
 		return err
 	case errors.Is(err, errBudget), errors.Is(err, errLibraryPath): // a mistake, and not the machine's nature
@@ -28,17 +28,17 @@ func (b *Backend) build(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("%w: CUDA: %w; use --backend auto or --backend cpu to go on without", ErrUnavailable, err)
 	}
 	b.Choice.Kind, b.Choice.Reason = config.BackendCPU, reasonOf(err)
-	return b.host(cfg)
+	return b.host(ctx, cfg)
 }
 
 // withCUDA assembles the GPUs, and the CPU for what they can't do.
-func (b *Backend) withCUDA(cfg Config, c *cuda) error {
+func (b *Backend) withCUDA(ctx context.Context, cfg Config, c *cuda) error {
 	b.engines = append(b.engines, c)
 	b.Choice.Kind, b.Choice.Reason, b.Choice.Notes = config.BackendCUDA, c.describe(), c.notes
-	if err := b.host(cfg); err != nil {
+	if err := b.host(ctx, cfg); err != nil {
 		return err
 	}
-	b.cuda, b.takeover = c, newTakeover(cfg.CPUFallback)
+	b.cuda, b.takeover = c, newTakeover(cfg.CPUFallback, b.hostDecoder)
 	b.Converter = &converter{cuda: c, host: b.Converter}
 	b.Encoder = &encoder{cuda: c, host: b.Encoder}
 	return nil

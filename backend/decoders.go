@@ -22,7 +22,7 @@ func (b *Backend) NewDecoder(r camera.DecoderRequest) (decoder.Decoder, error) {
 	r.Regions, r.Shared = b.regions, &b.shared
 	if b.cuda == nil || r.Backend == config.BackendCPU {
 		r.Chosen(onCPU(""))
-		return newHostDecoder(r.Config)
+		return b.hostDecoder(r.Config)
 	}
 	s, err := b.cuda.place(r.Camera, r.Device)
 	if err != nil {
@@ -55,8 +55,15 @@ type able interface {
 	decoder.Sharer
 }
 
-// newHostDecoder returns no nil pointer in the interface.
-func newHostDecoder(cfg decoder.Config) (able, error) {
+// hostDecoder returns no nil pointer in the interface.
+func (b *Backend) hostDecoder(cfg decoder.Config) (able, error) {
+	if b.isolated != nil {
+		d, err := b.isolated.NewDecoder(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
 	d, err := avcodec.New(cfg)
 	if err != nil {
 		return nil, err

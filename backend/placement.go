@@ -36,6 +36,9 @@ func (b *Backend) Admit(id string, spec config.Camera) (release func(), err erro
 	if err := b.possible(spec.Backend, spec.Device); err != nil {
 		return nil, err
 	}
+	if b.isolated != nil {
+		b.isolated.Forgive(id) // it is new, or has changed
+	}
 	if b.cuda == nil || spec.Backend == config.BackendCPU || spec.Decode.Mode == config.DecodeNone {
 		return func() {}, nil
 	}

@@ -20,20 +20,21 @@ const perProcessor = 4
 // takeover is the CPU's room for cameras whose streams the GPU can't decode. Without a
 // bound a fleet of such cameras would take the processor from all others.
 type takeover struct {
-	limit int
+	limit  int
+	create func(decoder.Config) (able, error)
 
 	mu    sync.Mutex
 	inUse int
 }
 
-func newTakeover(limit int) *takeover {
+func newTakeover(limit int, create func(decoder.Config) (able, error)) *takeover {
 	switch {
 	case limit == 0:
 		limit = perProcessor * runtime.GOMAXPROCS(0)
 	case limit < 0:
 		limit = 0
 	}
-	return &takeover{limit: limit}
+	return &takeover{limit: limit, create: create}
 }
 
 // decoder makes a decoder on the CPU in place of one on the GPU; why says what was wrong
@@ -48,7 +49,7 @@ func (t *takeover) decoder(r camera.DecoderRequest, why error) (*deputy, error) 
 	}
 	t.inUse++
 	t.mu.Unlock()
-	d, err := newHostDecoder(r.Config)
+	d, err := t.create(r.Config)
 	if err != nil {
 		t.release()
 		// What the GPU lacks does not say whether the CPU's error will last.

@@ -224,6 +224,11 @@ func (p *pipeline) failed(ctx context.Context, u *unit, err error) {
 	case errors.Is(err, decoder.ErrExhausted):
 		p.totals.decode.Add(1)
 		p.failAs(fault.Limit, err)
+	case errors.Is(err, decoder.ErrInterrupted):
+		p.totals.decode.Add(1)
+		p.waiting = true
+		p.publisher.forget() // what was chosen is lost with the rest
+		p.health.degraded(p.publisher.epoch, fault.New(fault.Decode, "decode", err))
 	case errors.Is(err, decoder.ErrCorrupt):
 		p.totals.decode.Add(1)
 		p.waiting = true

@@ -10,6 +10,15 @@ const (
 	DefaultGRPCAddress = "127.0.0.1:50051"
 	DefaultHTTPAddress = "127.0.0.1:8080"
 	DefaultMaxCameras  = 4096
+
+	DefaultDecodeIsolationCameras = 16
+	MaxDecodeIsolationCameras     = 256
+)
+
+// The values of Worker.DecodeIsolation.
+const (
+	DecodeIsolationNone    = "none"
+	DecodeIsolationProcess = "process"
 )
 
 // Worker is the configuration of the process. Empty fields are filled by
@@ -25,6 +34,10 @@ type Worker struct {
 	Backend        BackendKind
 	LogFormat      string // "text" or "json"
 	LogLevel       string // "debug", "info", "warn" or "error"
+	// DecodeIsolation says where cameras are decoded on the CPU: "none" = in the worker's
+	// process, "process" = in child processes of DecodeIsolationCameras each.
+	DecodeIsolation        string
+	DecodeIsolationCameras int
 	// Insecure allows listening beyond loopback without TLS and authentication.
 	Insecure bool
 	// TLS is spoken on TCP; the zero value means plain text.
@@ -51,20 +64,24 @@ type Worker struct {
 }
 
 type workerDocument struct {
-	GRPCAddress    string       `yaml:"grpc_address"`
-	GRPCSocketMode SocketMode   `yaml:"grpc_socket_mode"`
-	HTTPAddress    string       `yaml:"http_address"`
-	StateDir       string       `yaml:"state_dir"`
-	Backend        BackendKind  `yaml:"backend"`
-	LogFormat      string       `yaml:"log_format"`
-	LogLevel       string       `yaml:"log_level"`
-	Insecure       bool         `yaml:"insecure"`
-	TLS            ListenerTLS  `yaml:"tls"`
-	AuthFile       string       `yaml:"auth_file"`
-	Reflection     bool         `yaml:"reflection"`
-	MaxCameras     int          `yaml:"max_cameras"`
-	GPU            GPU          `yaml:"gpu"`
-	SharedMemory   SharedMemory `yaml:"shared_memory"`
+	GRPCAddress    string      `yaml:"grpc_address"`
+	GRPCSocketMode SocketMode  `yaml:"grpc_socket_mode"`
+	HTTPAddress    string      `yaml:"http_address"`
+	StateDir       string      `yaml:"state_dir"`
+	Backend        BackendKind `yaml:"backend"`
+	LogFormat      string      `yaml:"log_format"`
+	LogLevel       string      `yaml:"log_level"`
+
+	DecodeIsolation        string `yaml:"decode_isolation"`
+	DecodeIsolationCameras int    `yaml:"decode_isolation_cameras"`
+
+	Insecure     bool         `yaml:"insecure"`
+	TLS          ListenerTLS  `yaml:"tls"`
+	AuthFile     string       `yaml:"auth_file"`
+	Reflection   bool         `yaml:"reflection"`
+	MaxCameras   int          `yaml:"max_cameras"`
+	GPU          GPU          `yaml:"gpu"`
+	SharedMemory SharedMemory `yaml:"shared_memory"`
 
 	InferenceServers []InferenceServer `yaml:"inference_servers"`
 	CameraAddresses  CameraAddresses   `yaml:"camera_addresses"`
@@ -95,6 +112,10 @@ func (w *Worker) EnsureDefaults() {
 	set(&w.HTTPAddress, DefaultHTTPAddress)
 	set(&w.LogFormat, "text")
 	set(&w.LogLevel, "info")
+	set(&w.DecodeIsolation, DecodeIsolationNone)
+	if w.DecodeIsolationCameras == 0 {
+		w.DecodeIsolationCameras = DefaultDecodeIsolationCameras
+	}
 	if w.GRPCSocketMode == 0 {
 		w.GRPCSocketMode = DefaultSocketMode
 	}
@@ -137,6 +158,12 @@ func (w Worker) Validate() error {
 		p.Add("worker.max_cameras", ReasonWorker, "is %d; use 1 to 65536, or 0 for the default of %d", w.MaxCameras, DefaultMaxCameras)
 	}
 	w.TLS.validate(p)
+	if w.DecodeIsolation != DecodeIsolationNone && w.DecodeIsolation != DecodeIsolationProcess {
+		p.Add("worker.decode_isolation", ReasonWorker, "is %.40q; use none or process", w.DecodeIsolation)
+	}
+	if w.DecodeIsolationCameras < 1 || w.DecodeIsolationCameras > MaxDecodeIsolationCameras {
+		p.Add("worker.decode_isolation_cameras", ReasonWorker, "is %d; use 1 to %d", w.DecodeIsolationCameras, MaxDecodeIsolationCameras)
+	}
 	w.GPU.validate(p)
 	w.SharedMemory.validate(p)
 	w.Limits.validate(p)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/frameport/frameport/backend"
 )
 
 // version is set by the linker (see the Makefile).
@@ -37,6 +39,9 @@ type streams struct {
 }
 
 func main() {
+	if backend.IsDecoderProcess(os.Args) { // a child of the worker, not a command for people
+		os.Exit(backend.DecoderProcess())
+	}
 	args := os.Args[1:]
 	maskArguments(os.Args[1:])
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -78,6 +78,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	}
 	engines := backendConfig(s.Backend, s.GPU, account)
 	engines.Regions = shared.Folder
+	engines.Isolation, engines.Logger = isolationOf(s), cfg.log
 	b, err := backend.New(ctx, engines)
 	if err != nil {
 		return err
@@ -130,6 +131,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered, Parallel: b.Parallel()})
 	defer closing("renderer", renderer.Close)
 
+	measureIsolation(metrics, b)
 	if shared.Folder != nil {
 		metrics.Gauge("shared_memory_bytes", "Memory that clients on this machine can map.", func() float64 { return float64(shared.Folder.Bytes()) })
 		metrics.Counter("pictures_shared_total", "Pictures that the CPU decoded straight into memory that clients map.", func() float64 { n, _ := b.SharedPictures(); return float64(n) })

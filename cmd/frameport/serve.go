@@ -25,6 +25,7 @@ type serveCmd struct {
 	gpuFlags
 	shmFlags
 	inferenceFlags
+	isolationFlags
 	addressFlags
 	limitFlags
 	secretFlags
@@ -92,6 +93,7 @@ func (c *serveCmd) settings(environ []string) (w config.Worker, declared []confi
 	c.gpuFlags.apply(&w.GPU)
 	c.shmFlags.apply(&w.SharedMemory)
 	c.inferenceFlags.apply(&w.InferenceServers)
+	c.isolationFlags.apply(&w)
 	c.addressFlags.apply(&w.CameraAddresses)
 	c.accessFlags.apply(&w)
 	c.limitFlags.apply(&w.Limits)

@@ -154,7 +154,15 @@ func (d *Decoder) picture(body []byte) (*frame.Frame, error) {
 		Color: p.color, KeyFrame: p.key, Corrupt: p.corrupt,
 	}
 	info.PTS = p.pts
-	return d.memory.frame(&p, info)
+	f, err := d.memory.frame(&p, info)
+	if err == nil && d.cfg.Shared != nil && d.now.Share > 0 {
+		if _, shared := d.memory.Place(f); shared {
+			d.cfg.Shared.InPlace.Add(1)
+		} else {
+			d.cfg.Shared.Elsewhere.Add(1)
+		}
+	}
+	return f, err
 }
 
 // done reads how a call went.
