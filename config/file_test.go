@@ -169,6 +169,14 @@ func TestWorkerValidate(t *testing.T) {
 			t.Errorf("%v, want %s", p, want)
 		}
 	}
+	for _, n := range []int{-1, config.MaxDecodeIsolationCameras + 1} {
+		w = config.Worker{DecodeIsolation: "vm", DecodeIsolationCameras: n}
+		w.EnsureDefaults()
+		list = problemsOf(t, w.Validate())
+		if len(list) != 2 || list[0].Field != "worker.decode_isolation" || list[1].Field != "worker.decode_isolation_cameras" {
+			t.Errorf("%v", list)
+		}
+	}
 	w = config.Worker{GRPCAddress: "0.0.0.0:50051", Insecure: true}
 	w.EnsureDefaults()
 	if err := w.Validate(); err != nil {

@@ -158,11 +158,11 @@ func (w Worker) Validate() error {
 		p.Add("worker.max_cameras", ReasonWorker, "is %d; use 1 to 65536, or 0 for the default of %d", w.MaxCameras, DefaultMaxCameras)
 	}
 	w.TLS.validate(p)
-	if w.DecodeIsolation != DecodeIsolationNone && w.DecodeIsolation != DecodeIsolationProcess {
-		p.Add("worker.decode_isolation", ReasonWorker, "is %.40q; use none or process", w.DecodeIsolation)
+	if d := w.DecodeIsolation; d != "" && d != DecodeIsolationNone && d != DecodeIsolationProcess {
+		p.Add("worker.decode_isolation", ReasonWorker, "is %.40q; use none or process", d)
 	}
-	if w.DecodeIsolationCameras < 1 || w.DecodeIsolationCameras > MaxDecodeIsolationCameras {
-		p.Add("worker.decode_isolation_cameras", ReasonWorker, "is %d; use 1 to %d", w.DecodeIsolationCameras, MaxDecodeIsolationCameras)
+	if n := w.DecodeIsolationCameras; n < 0 || n > MaxDecodeIsolationCameras {
+		p.Add("worker.decode_isolation_cameras", ReasonWorker, "is %d; use 1 to %d, or 0 for the default of %d", n, MaxDecodeIsolationCameras, DefaultDecodeIsolationCameras)
 	}
 	w.GPU.validate(p)
 	w.SharedMemory.validate(p)

@@ -87,8 +87,6 @@ func do(deed string) error {
 		return report("%v", err)
 	case "privileges":
 		return report("%v", unix.Setuid(0))
-	case "descriptors":
-		return report("%s", descriptors())
 	case "environment":
 		return report("%q", os.Environ())
 	case "hoard":
@@ -121,17 +119,6 @@ func do(deed string) error {
 		return report("%v", workout())
 	}
 	return report("no such deed: %s", deed)
-}
-
-// descriptors are the numbers of those that are open.
-func descriptors() string {
-	var list []string
-	for fd := range 200 {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
-			list = append(list, fmt.Sprint(fd))
-		}
-	}
-	return strings.Join(list, " ")
 }
 
 // workout uses what the Go runtime uses in the long run: threads, signals between them,

@@ -2,9 +2,9 @@ package isolated
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,11 +55,36 @@ func inherit() (places int, err error) {
 			return 0, fmt.Errorf("standard files: %w", err)
 		}
 	}
-	if err := unix.CloseRange(controlFile+1, math.MaxUint32, 0); err != nil {
+	if err := closeInherited(); err != nil {
 		return 0, fmt.Errorf("close what is inherited: %w", err)
 	}
 	os.Clearenv()
 	return places, os.Chdir("/")
+}
+
+// closeInherited closes what nobody has meant for the child. Descriptors that the Go
+// runtime has opened since are closed at an exec, and can't be inherited: so they are told
+// apart.
+func closeInherited() error {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range list {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			return err
+		}
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if fd <= controlFile || err != nil || flags&unix.FD_CLOEXEC != 0 { // err: it was the list's own
+			continue
+		}
+		if err := unix.Close(fd); err != nil {
+			return err
+		}
+	}
+	unix.CloseOnExec(controlFile)
+	return nil
 }
 
 // limit sets the limits that hold whatever the filter misses.

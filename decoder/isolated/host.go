@@ -228,6 +228,9 @@ func (h *Host) ended(p *process, end ending) {
 	h.processes = slices.DeleteFunc(h.processes, func(q *process) bool { return q == p })
 	p.err = fmt.Errorf("decoder process %d has ended: %s", p.number, end.text)
 	if p.cause != "" {
+		if p.guilty == nil && end.said != "" {
+			p.cause += ": " + end.said
+		}
 		p.err = fmt.Errorf("decoder process %d was ended: %s", p.number, p.cause)
 	}
 	if p.ending {

@@ -1,0 +1,169 @@
+//go:build cgo
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/internal/camsim"
+)
+
+// children are the processes that the worker has started.
+func (w *worker) children() (pids []int) {
+	w.t.Helper()
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", w.cmd.Process.Pid))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, task := range tasks {
+		list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", w.cmd.Process.Pid, task.Name()))
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, field := range strings.Fields(string(list)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func running(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && !strings.Contains(string(status), "State:\tZ")
+}
+
+// lockedIn checks what a child of the real program has open, and its filter.
+func lockedIn(t *testing.T, pid int) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil || !strings.Contains(string(status), "NoNewPrivs:\t1\n") || !strings.Contains(string(status), "Seccomp:\t2\n") {
+		t.Errorf("child %d is not locked in: %v", pid, err)
+	}
+	if os.Geteuid() != 0 {
+		return // nobody else may look at the rest
+	}
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		to, err := os.Readlink(file)
+		if err == nil && !regexp.MustCompile(`^(pipe:|socket:|anon_inode:\[event|/memfd:frameport-pictures)`).MatchString(to) {
+			t.Errorf("child %d has %s", pid, to)
+		}
+	}
+}
+
+var (
+	childEnded = regexp.MustCompile(`decoder process ended.* cameras=(?:"\[([^]]*)\]"|\[([^]]*)\])`)
+	childFault = regexp.MustCompile(`decoder process \d+ has ended: killed by signal 9`)
+)
+
+// A decoder process is killed at work. Its cameras say so and go on, those of the other
+// one lose nothing, and nothing outlives the worker.
+func TestDecoderProcess(t *testing.T) {
+	site := NewSite(t, camsim.Config{})
+	w := start(t, nil, "--decode-isolation=process", "--decode-isolation-cameras=2", "--log-format=text")
+	ids := []string{"a", "b", "c"}
+	for _, id := range ids {
+		h := site.Camera(id, "h264_crop", camsim.Camera{FPS: 25 / slowdown})
+		w.add(id, &frameportv1.CameraSpec{Url: h.URL(), Transport: frameportv1.Transport_TRANSPORT_TCP})
+	}
+	frames := make(map[string]func() *frameportv1.Frame)
+	for _, id := range ids {
+		w.running(id)
+		frames[id] = w.follow(id)
+	}
+	pids := w.children()
+	if len(pids) != 2 || w.gauge("frameport_decoder_processes") != 2 {
+		t.Fatalf("children %v; the worker says %v", pids, w.gauge("frameport_decoder_processes"))
+	}
+	before := make(map[string]*frameportv1.Frame)
+	for id, next := range frames {
+		before[id] = next()
+	}
+
+	for _, pid := range pids {
+		lockedIn(t, pid)
+	}
+	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	until(t, "the worker to tell", func() bool { found = childEnded.FindStringSubmatch(w.log.String()); return found != nil })
+	victims := strings.Fields(found[1] + found[2])
+	if len(victims) == 0 || len(victims) == len(ids) {
+		t.Fatalf("the child had cameras %v", victims)
+	}
+	for _, id := range ids {
+		if !slices.Contains(victims, id) {
+			continue
+		}
+		// A fault shows when the camera was hit within a picture or missed one.
+		key := w.after(id, before[id], nil)
+		for !key.GetKeyFrame() || key.GetSequence() <= before[id].GetSequence()+1 {
+			key = w.after(id, key, nil)
+		}
+		if c := w.camera(id); c.GetStatus().GetCounters().GetDropped().GetDecode() > 0 {
+			if f := w.faulty(id, frameportv1.FaultClass_FAULT_CLASS_DECODE).GetStatus().GetFault(); !childFault.MatchString(f.GetMessage()) {
+				t.Errorf("%s: fault %v", id, f)
+			}
+		}
+	}
+	if n := w.gauge("frameport_decoder_process_restarts_total"); n != 1 {
+		t.Errorf("%v restarts", n)
+	}
+	for _, id := range ids {
+		if slices.Contains(victims, id) {
+			continue
+		}
+		last := before[id].GetSequence()
+		for range 40 {
+			f := frames[id]()
+			if f.GetSequence() <= last || f.GetCorrupt() {
+				t.Errorf("%s: frame %d after %d, corrupt %v", id, f.GetSequence(), last, f.GetCorrupt())
+			}
+			last = f.GetSequence()
+		}
+		if c := w.camera(id).GetStatus(); c.GetCounters().GetDropped().GetDecode() != 0 || c.GetState() != frameportv1.CameraState_CAMERA_STATE_RUNNING {
+			t.Errorf("%s is hit too: %v", id, c)
+		}
+	}
+
+	pids = w.children()
+	w.stop()
+	for _, pid := range pids {
+		until(t, fmt.Sprintf("child %d to end", pid), func() bool { return !running(pid) })
+	}
+	if text := w.log.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "left") {
+		t.Error("the worker did not end cleanly")
+	}
+}
+
+// What a worker without time leaves behind ends by itself.
+func TestDecoderProcessesEndWithTheWorker(t *testing.T) {
+	site := NewSite(t, camsim.Config{})
+	w := start(t, []string{"FRAMEPORT_DECODE_ISOLATION=process"})
+	h := site.Camera("a", "h264_crop", camsim.Camera{})
+	w.add("a", &frameportv1.CameraSpec{Url: h.URL(), Transport: frameportv1.Transport_TRANSPORT_TCP})
+	w.running("a")
+	pids := w.children()
+	if len(pids) != 1 {
+		t.Fatalf("children %v", pids)
+	}
+	w.kill()
+	until(t, "the child to end", func() bool { return !running(pids[0]) })
+}
