@@ -61,12 +61,7 @@ func (d *Decoder) serve(emit func(*frame.Frame) error) (failed, broken error) {
 			if pictures++; pictures > maxPictures || emit == nil {
 				return nil, fmt.Errorf("%w: pictures that nobody asked for", errProtocol)
 			}
-			var f *frame.Frame
-			if f, err = d.picture(body); err == nil {
-				if failed == nil { // nobody wants the rest
-					failed = emit(f)
-				}
-				f.Release()
+			if failed, err = d.deliver(body, failed, emit); err == nil {
 				err = d.patience() // what the caller did took its own time
 			}
 		case msgDone:
@@ -98,12 +93,24 @@ func (d *Decoder) selects(body []byte) error {
 	if len(body) != 8 || d.cfg.Select == nil {
 		return errShort
 	}
-	wanted := d.cfg.Select(time.Duration(binary.LittleEndian.Uint64(body)))
+	wanted := d.wants(time.Duration(binary.LittleEndian.Uint64(body)))
 	if err := d.patience(); err != nil {
 		return err
 	}
 	d.out = finish(append(begin(d.out[:0], msgAnswer), flag(wanted)), 0)
 	return d.link.send(d.out, nil)
+}
+
+// choosyFor is for how many units after one that was not wanted the child asks.
+const choosyFor = 128
+
+// wants asks the caller.
+func (d *Decoder) wants(pts time.Duration) bool {
+	if d.cfg.Select == nil || d.cfg.Select(pts) {
+		return true
+	}
+	d.choosy = choosyFor
+	return false
 }
 
 // region gives the child memory, or says no.
@@ -130,12 +137,33 @@ func (d *Decoder) region(body []byte) error {
 	return d.link.send(d.out, r.file())
 }
 
-// picture makes a frame of what the child tells.
-func (d *Decoder) picture(body []byte) (*frame.Frame, error) {
+// deliver emits a picture that the child tells of, if it is wanted and emit has not failed
+// before. broken says that it can't be.
+func (d *Decoder) deliver(body []byte, before error, emit func(*frame.Frame) error) (failed, broken error) {
 	var p picture
 	if err := parsePicture(body, &p); err != nil {
-		return nil, err
+		return before, err
 	}
+	f, err := d.frame(&p)
+	if err != nil {
+		return before, err
+	}
+	defer f.Release()
+	if before != nil || !p.asked && !d.wants(p.pts) { // nobody wants the rest
+		return before, nil
+	}
+	if d.cfg.Shared != nil && d.now.Share > 0 {
+		if _, shared := d.memory.Place(f); shared {
+			d.cfg.Shared.InPlace.Add(1)
+		} else {
+			d.cfg.Shared.Elsewhere.Add(1)
+		}
+	}
+	return emit(f), nil
+}
+
+// frame makes a frame of what the child tells.
+func (d *Decoder) frame(p *picture) (*frame.Frame, error) {
 	limits := d.cfg.Limits
 	w, h := int(p.width), int(p.height)
 	if w < 1 || h < 1 || w > limits.MaxWidth || h > limits.MaxHeight || w*h > limits.MaxPixels {
@@ -154,15 +182,7 @@ func (d *Decoder) picture(body []byte) (*frame.Frame, error) {
 		Color: p.color, KeyFrame: p.key, Corrupt: p.corrupt,
 	}
 	info.PTS = p.pts
-	f, err := d.memory.frame(&p, info)
-	if err == nil && d.cfg.Shared != nil && d.now.Share > 0 {
-		if _, shared := d.memory.Place(f); shared {
-			d.cfg.Shared.InPlace.Add(1)
-		} else {
-			d.cfg.Shared.Elsewhere.Add(1)
-		}
-	}
-	return f, err
+	return d.memory.frame(p, info)
 }
 
 // done reads how a call went.

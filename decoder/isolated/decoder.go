@@ -34,6 +34,7 @@ type Decoder struct {
 	want, now Settings // now: what the child knows
 
 	number uint64 // of the last unit
+	choosy int    // for so many units the child is to ask before it does pixel work
 	units  [window]struct {
 		number uint64
 		times  media.Times
@@ -145,7 +146,8 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	d.number++
 	u := &d.units[d.number%window]
 	u.number, u.times = d.number, au.Times
-	d.out = appendUnit(begin(d.out[:0], msgDecode), unitHeader{d.number, au.PTS, au.RandomAccess, au.NonReference})
+	d.out = appendUnit(begin(d.out[:0], msgDecode), unitHeader{d.number, au.PTS, au.RandomAccess, au.NonReference, d.choosy > 0})
+	d.choosy = max(d.choosy-1, 0)
 	d.out = d.memory.takeReleased(d.out)
 	d.out = finish(append(d.out, au.Data...), 0)
 	return d.call(emit)

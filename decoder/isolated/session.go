@@ -37,6 +37,7 @@ type session struct {
 	dec  decoder.Decoder
 	open opening
 	now  Settings
+	asks bool                    // the worker wants to be asked about pictures
 	held map[uint32]*frame.Frame // by handle
 	last uint32                  // handle
 }
@@ -90,6 +91,7 @@ func (s *session) serve(kind byte, body []byte) error {
 		if err != nil {
 			return err
 		}
+		s.asks = u.ask
 		if rest, err = parseReleases(rest, s.release); err != nil {
 			return err
 		}
@@ -177,8 +179,12 @@ func (s *session) release(handle uint32) {
 	}
 }
 
-// selected asks the worker whether it wants a picture.
+// selected asks the worker whether it wants a picture, unless it has wanted all of late:
+// then it is asked by being sent the picture.
 func (s *session) selected(pts time.Duration) bool {
+	if !s.asks {
+		return true
+	}
 	start := len(s.out)
 	s.out = finish(binary.LittleEndian.AppendUint64(begin(s.out, msgSelect), uint64(pts)), start)
 	if s.flush() != nil {
@@ -236,6 +242,7 @@ func (s *session) emit(f *frame.Frame) error {
 	p := picture{
 		number: uint64(f.Received.UnixNano()), pts: f.PTS, width: int32(f.Width), height: int32(f.Height),
 		color: f.Color, key: f.KeyFrame, corrupt: f.Corrupt,
+		asked: s.asks,
 	}
 	if place, ok := frame.PlaceOf(f); ok {
 		r := place.Region

@@ -76,11 +76,13 @@ type unitHeader struct {
 	pts          time.Duration
 	randomAccess bool
 	nonReference bool
+	ask          bool // whether pictures are wanted, before pixel work
 }
 
 const (
 	flagRandomAccess = 1 << iota
 	flagNonReference
+	flagAsk
 )
 
 const unitBytes = 8 + 8 + 1
@@ -95,6 +97,9 @@ func appendUnit(b []byte, u unitHeader) []byte {
 	if u.nonReference {
 		flags |= flagNonReference
 	}
+	if u.ask {
+		flags |= flagAsk
+	}
 	return append(b, flags)
 }
 
@@ -106,6 +111,7 @@ func parseUnit(b []byte) (u unitHeader, rest []byte, err error) {
 	u.pts = time.Duration(binary.LittleEndian.Uint64(b[8:]))
 	u.randomAccess = b[16]&flagRandomAccess != 0
 	u.nonReference = b[16]&flagNonReference != 0
+	u.ask = b[16]&flagAsk != 0
 	return u, b[unitBytes:], nil
 }
 
@@ -147,11 +153,12 @@ type picture struct {
 	width, height int32
 	color         media.Color
 	key, corrupt  bool
+	asked         bool     // and the worker wants it
 	offset        [3]int64 // from the beginning of the slot
 	pitch         [3]int32
 }
 
-const pictureBytes = 4 + 8 + 8 + 4 + 8 + 8 + 8 + 8 + 8 + 2 + 2 + 3*12
+const pictureBytes = 4 + 8 + 8 + 4 + 8 + 8 + 8 + 8 + 8 + 2 + 3 + 3*12
 
 func appendPicture(b []byte, p *picture) []byte {
 	le := binary.LittleEndian
@@ -166,7 +173,7 @@ func appendPicture(b []byte, p *picture) []byte {
 	b = le.AppendUint64(b, p.generation)
 	b = le.AppendUint32(b, uint32(p.width))
 	b = le.AppendUint32(b, uint32(p.height))
-	b = append(b, byte(p.color.Matrix), byte(p.color.Range), flag(p.key), flag(p.corrupt))
+	b = append(b, byte(p.color.Matrix), byte(p.color.Range), flag(p.key), flag(p.corrupt), flag(p.asked))
 	for i := range p.offset {
 		b = le.AppendUint64(b, uint64(p.offset[i]))
 		b = le.AppendUint32(b, uint32(p.pitch[i]))
@@ -198,8 +205,8 @@ func parsePicture(b []byte, p *picture) error {
 	p.width = int32(le.Uint32(b[56:]))
 	p.height = int32(le.Uint32(b[60:]))
 	p.color = media.Color{Matrix: media.Matrix(b[64]), Range: media.Range(b[65])}
-	p.key, p.corrupt = b[66] != 0, b[67] != 0
-	b = b[68:]
+	p.key, p.corrupt, p.asked = b[66] != 0, b[67] != 0, b[68] != 0
+	b = b[69:]
 	for i := range p.offset {
 		p.offset[i], p.pitch[i] = int64(le.Uint64(b)), int32(le.Uint32(b[8:]))
 		b = b[12:]
