@@ -218,6 +218,24 @@ func TestCorruptUnitWaitsForTheNextKeyFrame(t *testing.T) {
 	})
 }
 
+// A decoder that was interrupted stays, and goes on at the next key frame.
+func TestInterruptionWaitsForTheNextKeyFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil).run()
+		defer w.stop()
+		w.add("a", w.script("h", step{units: 30, keepalive: true, change: func(n int, au *media.AccessUnit) {
+			if n == 13 {
+				au.Data[0] = doInterrupt
+			}
+		}}), nil)
+		after(5 * time.Second)
+		s := w.expect("a", StateDegraded, fault.Decode)
+		if s.Counters.FramesPublished != 23 || s.Counters.Dropped.Decode != 7 || w.made.Load() != 1 || !strings.Contains(s.Fault.Message, "its process has ended") {
+			t.Errorf("%+v, %q", s.Counters, s.Fault.Message)
+		}
+	})
+}
+
 // The watchdog on decoded frames: units go in, nothing comes out.
 func TestDecoderWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

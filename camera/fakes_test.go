@@ -3,6 +3,7 @@ package camera
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,7 @@ const (
 	doUnsupported
 	doSwallow
 	doHold // keep it until the next unit or Drain
+	doInterrupt
 )
 
 func (d *fakeDecoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error {
@@ -161,6 +163,8 @@ func (d *fakeDecoder) Decode(ctx context.Context, au *media.AccessUnit, emit fun
 		corrupt = true
 	case doCorruptUnit:
 		return decoder.ErrCorrupt
+	case doInterrupt:
+		return fmt.Errorf("%w: its process has ended", decoder.ErrInterrupted)
 	case doBreak:
 		return errors.New("codec library is out of order")
 	case doPanic:
