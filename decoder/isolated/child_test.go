@@ -110,6 +110,11 @@ func do(deed string) error {
 	case "busy":
 		for { //nolint:staticcheck // that is the deed
 		}
+	case "lie": // to whoever listens at a socket
+		for fd := 3; fd < 64; fd++ {
+			_, _ = unix.Write(fd, bytes.Repeat([]byte{0xff}, 64))
+		}
+		return report("lied")
 	case "chatter":
 		for i := range 10_000 {
 			_, _ = fmt.Fprintf(os.Stderr, "line %d with a \x1b[31mcolour\n", i)

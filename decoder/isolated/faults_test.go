@@ -328,6 +328,18 @@ func TestHang(t *testing.T) {
 	}
 }
 
+// TestLiar: a child that does not keep to the protocol is ended.
+func TestLiar(t *testing.T) {
+	h := newHost(t, nil)
+	m := newCamera(t, h, "a", "h264_crop").steps(3)
+	if err := m.do("lie"); !errors.Is(err, decoder.ErrInterrupted) || !strings.Contains(err.Error(), "does not keep to the protocol") {
+		t.Fatal(err)
+	}
+	if m.steps(len(m.clip.Units) + 1); m.waiting {
+		t.Error(m.errs)
+	}
+}
+
 // TestMemoryLimit: a decoder that takes memory without end loses its child, not the
 // machine.
 func TestMemoryLimit(t *testing.T) {
