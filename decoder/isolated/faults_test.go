@@ -246,6 +246,21 @@ func pixels(f *frame.Frame) []byte {
 	return all
 }
 
+// TestSpare: a child that dies is replaced before anybody asks.
+func TestSpare(t *testing.T) {
+	h := newHost(t, nil)
+	started := time.Now()
+	newCamera(t, h, "a", "h264_crop").steps(1)
+	waitFor(t, func() bool { return time.Since(started) > 1100*time.Millisecond }) // it was no still-birth
+	if err := syscall.Kill(pidOf(t, h, "a"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool {
+		p := h.Status().Processes
+		return len(p) == 1 && p[0].Number == 2 && p[0].PID != 0
+	})
+}
+
 // TestKilledBetweenUnits: a child that dies while it has nothing to do costs no frame when
 // the next unit is a key frame.
 func TestKilledBetweenUnits(t *testing.T) {
@@ -338,6 +353,16 @@ func TestLiar(t *testing.T) {
 	if m.steps(len(m.clip.Units) + 1); m.waiting {
 		t.Error(m.errs)
 	}
+	alone := func() bool {
+		return slices.ContainsFunc(h.Status().Processes, func(p isolated.ProcessStatus) bool { return p.Alone })
+	}
+	if !alone() {
+		t.Errorf("%+v", h.Status())
+	}
+	if err := m.d.Close(); err != nil {
+		t.Error(err)
+	}
+	waitFor(t, func() bool { return !alone() })
 }
 
 // TestMemoryLimit: a decoder that takes memory without end loses its child, not the

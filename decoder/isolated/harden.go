@@ -102,11 +102,11 @@ func limit(places int) error {
 		{unix.RLIMIT_AS, "address space", ownSpace + n*spacePerCamera},
 	} {
 		var now unix.Rlimit
-		if err := unix.Getrlimit(l.resource, &now); err != nil {
+		if err := unix.Prlimit(0, l.resource, nil, &now); err != nil {
 			return fmt.Errorf("limit of %s: %w", l.name, err)
 		}
 		l.max = min(l.max, now.Max)
-		if err := unix.Setrlimit(l.resource, &unix.Rlimit{Cur: l.max, Max: l.max}); err != nil {
+		if err := unix.Prlimit(0, l.resource, &unix.Rlimit{Cur: l.max, Max: l.max}, nil); err != nil {
 			return fmt.Errorf("limit of %s: %w", l.name, err)
 		}
 	}

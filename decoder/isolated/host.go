@@ -85,8 +85,10 @@ func (h *Host) Forgive(camera string) { h.record.forgive(camera) }
 
 // ProcessStatus is one child as it is now.
 type ProcessStatus struct {
-	Number  int // counts from 1, never used twice
-	PID     int // 0 = it is starting
+	Number int // counts from 1, never used twice
+	PID    int // 0 = it is starting
+	// Alone: it is for one stream that has ended another child.
+	Alone   bool
 	Cameras []string
 }
 
@@ -103,7 +105,7 @@ func (h *Host) Status() Status {
 	defer h.mu.Unlock()
 	s := Status{Restarts: h.restarts, Quarantined: h.record.quarantined()}
 	for _, p := range h.processes {
-		status := ProcessStatus{Number: p.number, PID: p.pid}
+		status := ProcessStatus{Number: p.number, PID: p.pid, Alone: p.alone}
 		for l := range p.links {
 			status.Cameras = append(status.Cameras, l.camera)
 		}
