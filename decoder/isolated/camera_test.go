@@ -111,4 +111,3 @@ func pidOf(t testing.TB, h *isolated.Host, id string) int {
 	t.Fatalf("no child decodes %s: %+v", id, h.Status())
 	return 0
 }
-
