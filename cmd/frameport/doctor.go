@@ -53,7 +53,7 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 		t.row("decodes", codec.String())
 	}
 	t.row("shared memory", sharedText(c.ShmDir))
-	t.row("decode isolation", isolationText(ctx))
+	t.row("isolation", isolationText(ctx))
 	for _, s := range c.InferenceServer {
 		t.row("inference server", inferenceText(ctx, s))
 	}

@@ -127,7 +127,7 @@ func TestVersionAndDoctor(t *testing.T) {
 	if status != 0 || errs != "" {
 		t.Errorf("status %d, %s", status, errs)
 	}
-	contains(t, out, "version", "system", "backend", "CPU", "reason", "decodes", "H264", "H265", "MJPEG", "VP8", "VP9", "open files")
+	contains(t, out, "version", "system", "backend", "CPU", "reason", "decodes", "H264", "H265", "MJPEG", "VP8", "VP9", "isolation", "open files")
 	if out, _, status = command(t, "", "--help"); status != 0 {
 		t.Errorf("status %d", status)
 	}
