@@ -40,6 +40,13 @@ type cameras struct {
 	Labels *string  `yaml:"labels"`
 }
 
+// keys are what stands in the entries, to tell a key without a value from one that is
+// not there: it says that somebody meant to bound a right and did not.
+type keys struct {
+	Tokens       []map[string]any `yaml:"tokens"`
+	Certificates []map[string]any `yaml:"certificates"`
+}
+
 // parse reads an auth file, in YAML or JSON; name stands for it in errors. They never
 // quote values: somebody may have written a token where its hash belongs.
 func parse(data []byte, name string) (*set, error) {
@@ -48,8 +55,12 @@ func parse(data []byte, name string) (*set, error) {
 		return nil, yamlError(name, err)
 	}
 	var doc document
+	var written keys
 	if len(tree.Docs) > 0 && tree.Docs[0].Body != nil {
 		if err := yaml.NodeToValue(tree.Docs[0].Body, &doc, yaml.Strict()); err != nil {
+			return nil, yamlError(name, err)
+		}
+		if err := yaml.NodeToValue(tree.Docs[0].Body, &written); err != nil {
 			return nil, yamlError(name, err)
 		}
 	}
@@ -63,11 +74,13 @@ func parse(data []byte, name string) (*set, error) {
 	if doc.Tokens != nil {
 		for i, e := range *doc.Tokens {
 			s.tokens = append(s.tokens, e.token(p.at("tokens", i, e.Name)))
+			p.complete(written.Tokens, i)
 		}
 	}
 	if doc.Certificates != nil {
 		for i, e := range *doc.Certificates {
 			s.certificates = append(s.certificates, e.certificate(p.at("certificates", i, e.Name)))
+			p.complete(written.Certificates, i)
 		}
 	}
 	p.unique(s)
@@ -149,7 +162,10 @@ func (e entry) grant(p *problems) *grant {
 				p.add("cameras.ids has %.40q, which can't be a camera's id", id)
 			}
 		}
-		g.scope = scope{ids: slices.Compact(slices.Sorted(slices.Values(c.IDs)))}
+		// A list that is empty on purpose is no camera at all, and not nil.
+		ids := append([]string{}, c.IDs...)
+		slices.Sort(ids)
+		g.scope = scope{ids: slices.Compact(ids)}
 	}
 	return g
 }
@@ -196,6 +212,18 @@ func (p *problems) add(format string, args ...any) {
 		text = p.where + ": " + text
 	}
 	p.list = append(p.list, text)
+}
+
+// complete refuses what bounds the rights of entry i without saying how.
+func (p *problems) complete(entries []map[string]any, i int) {
+	for _, key := range []string{"cameras", "expires"} {
+		if i >= len(entries) {
+			return
+		}
+		if v, written := entries[i][key]; written && (v == nil || v == "") {
+			p.add("%s stands there without a value; give it one, or leave it out for no bound", key)
+		}
+	}
 }
 
 // unique refuses two entries for the same token or certificate.

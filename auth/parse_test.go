@@ -56,6 +56,20 @@ certificates:
 	}
 }
 
+// TestEmptyListIsNoCamera: who is taken the last camera does not get all of them.
+func TestEmptyListIsNoCamera(t *testing.T) {
+	s, err := parse([]byte("tokens: [{name: a, role: control, hash: "+hash("a")+", cameras: {ids: []}}]"), "auth.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := s.tokens[0]; g.scope.includes("door", nil) || g.scope.includes("", map[string]string{"site": "north"}) {
+		t.Error("it is for cameras")
+	}
+	if (scope{}).includes("door", nil) {
+		t.Error("a scope that nobody has set is for a camera")
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	ok := "hash: " + hash("a")
 	for text, want := range map[string]string{
@@ -81,6 +95,12 @@ func TestParseRefuses(t *testing.T) {
 		"tokens: [{name: a, role: view, cameras: {ids: [x], labels: y}, " + ok + "}]":                 "either ids or labels",
 		"tokens: [{name: a, role: view, cameras: {labels: ''}, " + ok + "}]":                          "labels is empty",
 		"tokens: [{name: a, role: view, cameras: {labels: 'a=b,'}, " + ok + "}]":                      "ends where a key is expected",
+		"tokens: [{name: a, role: view, cameras: , " + ok + "}]":                                      "tokens[0] (a): cameras stands there without a value",
+		"tokens:\n- name: a\n  role: view\n  " + ok + "\n  cameras:\n":                                "cameras stands there without a value",
+		"tokens: [{name: a, role: view, expires: null, " + ok + "}]":                                  "expires stands there without a value",
+		"tokens: [{name: a, role: view, expires: '', " + ok + "}]":                                    "expires stands there without a value",
+		"certificates: [{name: a, role: view, san: x, cameras: ~}]":                                   "cameras stands there without a value",
+		"certificates: [{name: a, role: view, san: x, cameras: &c ~}]":                                "auth.yaml:1:",
 		"tokens: [{name: a, role: view, cameras: {ids: ['A B']}, " + ok + "}]":                        `"A B", which can't be a camera's id`,
 		"tokens: [{name: a, role: admin, cameras: {ids: [x]}, " + ok + "}]":                           "role admin is for all cameras",
 		"tokens: [{name: a, role: view, " + ok + "}, {name: a, role: view, hash: " + hash("b") + "}]": "the name stands twice",

@@ -9,8 +9,8 @@ import (
 // scope is which cameras somebody may see.
 type scope struct {
 	all      bool
-	ids      []string        // sorted
-	selector config.Selector // when there are no ids
+	ids      []string        // sorted; empty = no camera, nil = the selector says which
+	selector config.Selector // never empty
 }
 
 func everything() scope { return scope{all: true} }
@@ -23,6 +23,6 @@ func (s scope) includes(id string, labels map[string]string) bool {
 		_, found := slices.BinarySearch(s.ids, id)
 		return found
 	default:
-		return s.selector.Matches(labels)
+		return !s.selector.Empty() && s.selector.Matches(labels)
 	}
 }
