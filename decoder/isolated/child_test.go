@@ -82,6 +82,12 @@ func do(deed string) error {
 		return report("%d %v", pid, errno)
 	case "signal":
 		return report("%v", syscall.Kill(os.Getppid(), 0))
+	case "owner": // of the log's pipe: who gets its signals
+		_, err := unix.FcntlInt(2, unix.F_SETOWN, os.Getppid())
+		return report("%v", err)
+	case "setsig":
+		_, err := unix.FcntlInt(2, unix.F_SETSIG, int(unix.SIGKILL))
+		return report("%v", err)
 	case "code":
 		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 		return report("%v", err)

@@ -25,6 +25,8 @@ func TestRefusals(t *testing.T) {
 		"create /tmp/frameport-isolated-test": "operation not permitted",
 		"stat /":                              "operation not permitted",
 		"privileges":                          "operation not permitted",
+		"owner":                               "operation not permitted",
+		"setsig":                              "operation not permitted",
 		"environment":                         "[]",
 		"runtime":                             "<nil>",
 	} {

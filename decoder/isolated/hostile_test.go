@@ -103,6 +103,11 @@ func TestGreed(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
+	for n := range maxRegions { // the victim has one
+		if _, _, err := d.memory.create(1, n%2 == 0, nil); (n < maxRegions-1) != (err == nil) || err != nil && !errors.Is(err, errTooMuch) {
+			t.Fatalf("region %d: %v", n+2, err)
+		}
+	}
 	small := bound(decoder.Config{Format: media.Format{CodedWidth: 640, CodedHeight: 360}, Limits: decoder.DefaultLimits()})
 	large := bound(decoder.Config{Format: media.Format{CodedWidth: 3840, CodedHeight: 2160}, Limits: decoder.DefaultLimits()})
 	unknown := bound(decoder.Config{Limits: decoder.DefaultLimits()})

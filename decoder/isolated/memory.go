@@ -42,6 +42,10 @@ type handle struct {
 // keepHandles bounds the idle ones of a decoder.
 const keepHandles = 32
 
+// maxRegions bounds the regions of a decoder beside their bytes: each takes a descriptor
+// and mappings of the worker, and small ones would take all that all cameras have.
+const maxRegions = 256
+
 // memory is where the pictures of one decoder lie. It outlives the decoder: what goes with
 // the last frame of a region is the region.
 type memory struct {
@@ -73,6 +77,9 @@ func (m *memory) create(size int64, one bool, folder *shm.Folder) (r *region, un
 	defer m.mu.Unlock()
 	if size <= 0 || size > m.limit-m.bytes {
 		return nil, nil, fmt.Errorf("%w: %d bytes beside %d", errTooMuch, size, m.bytes)
+	}
+	if len(m.regions) >= maxRegions {
+		return nil, nil, fmt.Errorf("%w: another region beside %d", errTooMuch, len(m.regions))
 	}
 	m.next++
 	r = &region{number: m.next, one: one, lent: true}

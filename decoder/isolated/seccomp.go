@@ -22,11 +22,11 @@ import (
 // rule is one call and what becomes of it.
 type rule struct {
 	number uintptr
-	// argument, below 6, is looked at when mask or equal is set: its low 32 bits.
+	// argument, below 6, is looked at when one of the following is set: its low 32 bits.
 	argument uint32
-	mask     uint32 // any of these bits must be set
-	without  uint32 // none of these may be set
-	equal    uint32
+	mask     uint32   // any of these bits must be set
+	without  uint32   // none of these may be set
+	among    []uint32 // it must be one of these
 }
 
 // allowed are the calls that decoding needs; the most frequent ones stand first.
@@ -47,7 +47,9 @@ func allowed(pid int) []rule {
 		{number: unix.SYS_BRK},
 		{number: unix.SYS_CLOSE},
 		{number: unix.SYS_FSTAT},
-		{number: unix.SYS_FCNTL},
+		// Not F_SETOWN and F_SETSIG: with them the kernel sends any signal to any process of
+		// the user, whatever the filter says of kill.
+		{number: unix.SYS_FCNTL, argument: 1, among: []uint32{unix.F_GETFL, unix.F_SETFL, unix.F_GETFD, unix.F_SETFD, unix.F_DUPFD_CLOEXEC}},
 		{number: unix.SYS_EPOLL_CTL},
 		{number: unix.SYS_EPOLL_CREATE1},
 		{number: unix.SYS_EVENTFD2},
@@ -65,7 +67,7 @@ func allowed(pid int) []rule {
 		{number: unix.SYS_SCHED_GETAFFINITY},
 		{number: unix.SYS_RESTART_SYSCALL},
 		// Signals: Go interrupts its own threads with them.
-		{number: unix.SYS_TGKILL, argument: 0, equal: uint32(pid)},
+		{number: unix.SYS_TGKILL, argument: 0, among: []uint32{uint32(pid)}},
 		{number: unix.SYS_RT_SIGACTION},
 		{number: unix.SYS_RT_SIGPROCMASK},
 		{number: unix.SYS_RT_SIGRETURN},
@@ -77,7 +79,7 @@ func allowed(pid int) []rule {
 		{number: unix.SYS_EXIT},
 		{number: unix.SYS_EXIT_GROUP},
 		// Go names its mappings.
-		{number: unix.SYS_PRCTL, argument: 0, equal: unix.PR_SET_VMA},
+		{number: unix.SYS_PRCTL, argument: 0, among: []uint32{unix.PR_SET_VMA}},
 	}
 	return append(list, allowedHere()...)
 }
@@ -133,9 +135,12 @@ func filter(pid int) []unix.SockFilter {
 		case r.without != 0:
 			p = append(p, jump(unix.BPF_JEQ, number, 0, 4), load(dataArgs+8*r.argument),
 				jump(unix.BPF_JSET, r.without, 0, 1), ret(retKill), ret(retAllow))
-		case r.equal != 0:
-			p = append(p, jump(unix.BPF_JEQ, number, 0, 4), load(dataArgs+8*r.argument),
-				jump(unix.BPF_JEQ, r.equal, 0, 1), ret(retAllow), ret(retRefuse))
+		case r.among != nil:
+			p = append(p, jump(unix.BPF_JEQ, number, 0, uint8(2+2*len(r.among))), load(dataArgs+8*r.argument))
+			for _, value := range r.among {
+				p = append(p, jump(unix.BPF_JEQ, value, 0, 1), ret(retAllow))
+			}
+			p = append(p, ret(retRefuse))
 		default:
 			p = append(p, jump(unix.BPF_JEQ, number, 0, 1), ret(retAllow))
 		}
