@@ -200,17 +200,22 @@ func TestNamesInCertificates(t *testing.T) {
 	leaf := func(alter ...func(*x509.Certificate)) *x509.Certificate { return ca.Issue(t, nil, alter...).TLS.Leaf }
 	gate := &auth.Gate{Keys: k}
 	for want, certificate := range map[string]*x509.Certificate{
-		"dns":  leaf(func(c *x509.Certificate) { c.DNSNames = []string{"other", "A.example"} }),
-		"uri":  leaf(func(c *x509.Certificate) { c.URIs = []*url.URL{{Scheme: "spiffe", Host: "x", Path: "/y"}} }),
-		"mail": leaf(func(c *x509.Certificate) { c.EmailAddresses = []string{"a@b.c"} }),
-		"ip":   ca.Issue(t, []string{"192.0.2.1"}).TLS.Leaf,
-		"":     leaf(func(c *x509.Certificate) { c.Subject.CommonName = "a.example" }),
+		"dns":   leaf(func(c *x509.Certificate) { c.DNSNames = []string{"other", "A.example"} }),
+		"uri":   leaf(func(c *x509.Certificate) { c.URIs = []*url.URL{{Scheme: "spiffe", Host: "x", Path: "/y"}} }),
+		"mail":  leaf(func(c *x509.Certificate) { c.EmailAddresses = []string{"a@b.c"} }),
+		"ip":    ca.Issue(t, []string{"192.0.2.1"}).TLS.Leaf,
+		"other": leaf(func(c *x509.Certificate) { c.URIs = []*url.URL{{Scheme: "spiffe", Host: "x", Path: "/Y"}} }),
+		"":      leaf(func(c *x509.Certificate) { c.Subject.CommonName = "a.example" }),
 	} {
 		id, err := gate.Authenticate(auth.Evidence{Certificate: certificate})
 		switch {
 		case want == "":
 			if err == nil {
 				t.Errorf("the common name is taken for %s", id.Name())
+			}
+		case want == "other":
+			if err == nil {
+				t.Errorf("the URI of another workload is taken for %s", id.Name())
 			}
 		case err != nil || id.Name() != want || !id.Until().Equal(certificate.NotAfter):
 			t.Errorf("%s: %v, %v", want, id.Name(), err)

@@ -61,7 +61,7 @@ func (g *Gate) certificate(c *x509.Certificate) (*Identity, error) {
 
 // certificateName is a name for logs.
 func certificateName(c *x509.Certificate) string {
-	if names := sans(c); len(names) > 0 {
+	if names := append(sans(c), uris(c)...); len(names) > 0 {
 		return names[0]
 	}
 	return "certificate " + c.SerialNumber.Text(16)

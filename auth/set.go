@@ -43,21 +43,28 @@ func (s *set) token(d Digest) *grant {
 
 // certificate finds the first entry that names c; nil = there is none.
 func (s *set) certificate(c *x509.Certificate) *grant {
-	names := sans(c)
+	names, exact := sans(c), uris(c)
 	for _, g := range s.certificates {
-		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, g.san) }) {
+		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, g.san) }) || slices.Contains(exact, g.san) {
 			return g
 		}
 	}
 	return nil
 }
 
-// sans are a certificate's subject alternative names. Its common name is none.
-func sans(c *x509.Certificate) []string {
-	names := slices.Concat(c.DNSNames, c.EmailAddresses)
+// uris are a certificate's URIs, whose paths differ by case (RFC 3986, 6.2.2.1): one
+// workload's must not be taken for another's.
+func uris(c *x509.Certificate) (names []string) {
 	for _, u := range c.URIs {
 		names = append(names, u.String())
 	}
+	return names
+}
+
+// sans are a certificate's other subject alternative names, in which case does not count.
+// Its common name is none.
+func sans(c *x509.Certificate) []string {
+	names := slices.Concat(c.DNSNames, c.EmailAddresses)
 	for _, ip := range c.IPAddresses {
 		names = append(names, ip.String())
 	}
