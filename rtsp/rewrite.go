@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,8 @@ func rewriteSession(h base.Header) {
 
 // rewriteTransport keeps only what is needed of the answer to SETUP. The SSRC is
 // often garbled and not used. A source address that is not the camera's own would
-// make us send packets to, and take pictures from, a third party.
+// make us send packets to, and take pictures from, a third party. A destination that is
+// no group would make us listen where the camera wants, and ask DNS what it wants.
 func rewriteTransport(h base.Header, multicast bool) {
 	v := first(h, "Transport")
 	if v == "" {
@@ -49,11 +51,17 @@ func rewriteTransport(h base.Header, multicast bool) {
 			kept = append(kept, strings.ToUpper(p))
 		case key == "unicast", key == "multicast":
 			kept = append(kept, key)
-		case key == "interleaved", key == "server_port", key == "client_port", multicast && (key == "port" || key == "destination"):
+		case key == "interleaved", key == "server_port", key == "client_port", multicast && key == "port", multicast && key == "destination" && isGroup(value):
 			kept = append(kept, key+"="+strings.TrimSpace(value))
 		}
 	}
 	h["Transport"] = base.HeaderValue{strings.Join(kept, ";")}
+}
+
+// isGroup says whether text is the address of a multicast group.
+func isGroup(text string) bool {
+	a, err := netip.ParseAddr(strings.TrimSpace(text))
+	return err == nil && a.IsMulticast()
 }
 
 func parseRetryAfter(h base.Header) time.Duration {

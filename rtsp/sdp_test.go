@@ -181,6 +181,22 @@ func TestRewrites(t *testing.T) {
 	}
 }
 
+// TestMulticastDestination: the camera names a group, and nothing else.
+func TestMulticastDestination(t *testing.T) {
+	for destination, want := range map[string]bool{
+		"239.255.1.1": true, "ff15::1": true, "192.0.2.9": false, "127.0.0.1": false, "0.0.0.0": false, "somewhere.example": false, "": false,
+	} {
+		h := base.Header{"Transport": {"RTP/AVP;multicast;destination=" + destination + ";port=5000-5001;ttl=1;source=192.0.2.7"}}
+		kept := "RTP/AVP;multicast;port=5000-5001"
+		if want {
+			kept = "RTP/AVP;multicast;destination=" + destination + ";port=5000-5001"
+		}
+		if rewriteTransport(h, true); h["Transport"][0] != kept {
+			t.Errorf("%q: %s", destination, h["Transport"][0])
+		}
+	}
+}
+
 func FuzzSDP(f *testing.F) {
 	for _, text := range sdpCases() {
 		f.Add([]byte(text), "rtsp://h/base/", "track%201")

@@ -44,6 +44,8 @@ var special = []struct {
 	{netip.MustParsePrefix("fd00:ec2::/32"), "a cloud's metadata service"},
 	{netip.MustParsePrefix("100.100.100.200/32"), "a cloud's metadata service"},
 	{netip.MustParsePrefix("192.0.0.192/32"), "a cloud's metadata service"},
+	{netip.MustParsePrefix("168.63.129.16/32"), "a cloud's metadata service"},
+	{netip.MustParsePrefix("fd20:ce::254/128"), "a cloud's metadata service"},
 }
 
 const loopback = "loopback"

@@ -70,6 +70,8 @@ func TestPolicy(t *testing.T) {
 		{usual, "[fd00:ec2::254]:80", "metadata"},
 		{usual, "100.100.100.200:80", "metadata"},
 		{usual, "192.0.0.192:80", "metadata"},
+		{usual, "168.63.129.16:80", "metadata"},
+		{usual, "[fd20:ce::254]:80", "metadata"},
 
 		{&address.Policy{Loopback: true}, "127.0.0.2:554", ""},
 		{&address.Policy{Loopback: true}, "[::1]:554", ""},
