@@ -54,6 +54,9 @@ func Open(dir string, key *Key) (*File, []config.Record, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
+	// What a crash has left may hold passwords in the clear, also when there is a key by
+	// now. What can't be removed makes the next save fail.
+	_ = os.Remove(filepath.Join(dir, tempName))
 	return f, records, nil
 }
 

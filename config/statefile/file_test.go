@@ -219,7 +219,8 @@ func TestFailedSaveKeepsTheOldState(t *testing.T) {
 	}
 }
 
-// A crash between write and rename leaves a temporary file, which is ignored.
+// A crash between write and rename leaves a temporary file, which is not read, and is
+// gone with the next start: it may hold passwords.
 func TestLeftoverOfACrashIsIgnored(t *testing.T) {
 	dir, path, _ := written(t)
 	if err := os.WriteFile(path+".tmp", []byte("half a st"), 0o644); err != nil {
@@ -228,6 +229,9 @@ func TestLeftoverOfACrashIsIgnored(t *testing.T) {
 	f, got := open(t, dir)
 	if len(got) != 3 {
 		t.Errorf("%d records", len(got))
+	}
+	if _, err := os.Lstat(path + ".tmp"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
 	}
 	if err := f.Save(t.Context(), got); err != nil {
 		t.Error(err)
