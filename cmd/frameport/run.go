@@ -116,7 +116,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		Pressure:     heapPressure,
 	}
 	if s.StateDir != "" {
-		file, records, err := openState(s.StateDir, s.StateKeyFile)
+		file, records, err := openState(ctx, s.StateDir, s.StateKeyFile)
 		if err != nil {
 			return errors.Join(err, servers.close())
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,13 +37,21 @@ func (f secretFlags) apply(w *config.Worker) {
 	w.CoreDumps = w.CoreDumps || f.CoreDumps
 }
 
-// openState opens the state in dir with the key that is given, if one is.
-func openState(dir, keyFile string) (*statefile.File, []config.Record, error) {
+// openState opens the state in dir with the key that is given, if one is. A file from
+// before there was a key is encrypted at once: cameras may not change for months.
+func openState(ctx context.Context, dir, keyFile string) (*statefile.File, []config.Record, error) {
 	key, err := stateKey(keyFile)
 	if err != nil {
 		return nil, nil, err
 	}
-	return statefile.Open(dir, key)
+	file, records, err := statefile.Open(dir, key)
+	if err != nil || !file.Plain() {
+		return file, records, err
+	}
+	if err := file.Save(ctx, records); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("encrypt the saved cameras: %w", err), file.Close())
+	}
+	return file, records, nil
 }
 
 // stateKey finds the key of the state: in file, in the environment, among systemd's

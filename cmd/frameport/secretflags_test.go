@@ -90,15 +90,26 @@ func TestStateKey(t *testing.T) {
 			}
 		})
 	}
-	t.Setenv(stateKeyVariable, good)
-	f, _, err := openState(filepath.Join(dir, "state"), "")
+	f, _, err := openState(t.Context(), filepath.Join(dir, "state"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.Save(t.Context(), nil), f.Close()); err != nil {
+	record := config.Record{ID: "c4n4ry", Removed: true}
+	if err := errors.Join(f.Save(t.Context(), []config.Record{record}), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := openState(filepath.Join(dir, "state"), ""); !errors.Is(err, statefile.ErrKey) {
+	t.Setenv(stateKeyVariable, good)
+	f, got, err := openState(t.Context(), filepath.Join(dir, "state"), "")
+	if err != nil || len(got) != 1 || got[0].ID != record.ID {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if data, err := os.ReadFile(f.Path()); err != nil || strings.Contains(string(data), record.ID) {
+		t.Errorf("after a start with a key the file is still plain: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := openState(t.Context(), filepath.Join(dir, "state"), ""); !errors.Is(err, statefile.ErrKey) {
 		t.Errorf("without the key: %v", err)
 	}
 }

@@ -26,6 +26,8 @@ type File struct {
 	dir string
 	key *Key // nil = it is not encrypted
 
+	plain bool // there is a key, and what was read is not encrypted
+
 	mu   sync.Mutex
 	lock *os.File // nil after Close
 }
@@ -59,6 +61,10 @@ func Open(dir string, key *Key) (*File, []config.Record, error) {
 	_ = os.Remove(filepath.Join(dir, tempName))
 	return f, records, nil
 }
+
+// Plain says that Open found a file that is not encrypted although there is a key: it
+// stays as it is until the next Save.
+func (f *File) Plain() bool { return f.plain }
 
 // Path returns where the state is kept.
 func (f *File) Path() string { return filepath.Join(f.dir, fileName) }
@@ -113,6 +119,7 @@ func (f *File) load() ([]config.Record, error) {
 		return nil, fmt.Errorf("%s: %w; nothing was changed. Put back a good copy, or move it aside and add the cameras again: mv %s %s.damaged",
 			f.Path(), err, f.Path(), f.Path())
 	}
+	f.plain = f.key != nil && !isSealed(data)
 	return records, nil
 }
 

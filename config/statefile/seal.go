@@ -1,9 +1,11 @@
 package statefile
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 )
 
@@ -21,6 +23,13 @@ const (
 	sealCipher    = "AES-256-GCM"
 	saltBytes     = 32
 )
+
+// isSealed says whether a file that was decoded is a sealed one.
+func isSealed(data []byte) bool {
+	var head header
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	return json.Unmarshal(line, &head) == nil && head.Version == sealedVersion
+}
 
 // seal encrypts a plain file.
 func seal(plain []byte, key *Key) ([]byte, error) {

@@ -42,6 +42,9 @@ func sealed(t *testing.T) (dir, path string, data []byte) {
 	if now, _ := os.ReadFile(path); !bytes.Equal(now, plain) {
 		t.Error("reading changed the file")
 	}
+	if !f.Plain() {
+		t.Error("a plain file with a key is not called plain")
+	}
 	if err := f.Save(t.Context(), got); err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +69,9 @@ func TestSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	if f.Plain() {
+		t.Error("a sealed file is called plain")
+	}
 	want := records()
 	for i := range want {
 		if got[i].ID != want[i].ID || !got[i].Spec.Equal(want[i].Spec) || !got[i].Added.Equal(want[i].Added) {
