@@ -49,7 +49,12 @@ type keys struct {
 
 // parse reads an auth file, in YAML or JSON; name stands for it in errors. They never
 // quote values: somebody may have written a token where its hash belongs.
-func parse(data []byte, name string) (*set, error) {
+func parse(data []byte, name string) (_ *set, err error) {
+	defer func() {
+		if recover() != nil { // in the YAML library; the worker and the old rights go on
+			err = fmt.Errorf("%s is no YAML that can be read", name)
+		}
+	}()
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, yamlError(name, err)
@@ -214,14 +219,22 @@ func (p *problems) add(format string, args ...any) {
 	p.list = append(p.list, text)
 }
 
-// complete refuses what bounds the rights of entry i without saying how.
+// complete refuses what bounds the rights of entry i without saying how, or in a way that
+// YAML reads differently than people do.
 func (p *problems) complete(entries []map[string]any, i int) {
+	if i >= len(entries) {
+		return
+	}
 	for _, key := range []string{"cameras", "expires"} {
-		if i >= len(entries) {
-			return
-		}
 		if v, written := entries[i][key]; written && (v == nil || v == "") {
 			p.add("%s stands there without a value; give it one, or leave it out for no bound", key)
+		}
+	}
+	c, _ := entries[i]["cameras"].(map[string]any)
+	ids, _ := c["ids"].([]any)
+	for _, id := range ids {
+		if _, text := id.(string); !text { // 007 would be the camera 7
+			p.add("cameras.ids has %v, which is no text in YAML; write it between quotes", id)
 		}
 	}
 }

@@ -101,6 +101,10 @@ func TestParseRefuses(t *testing.T) {
 		"tokens: [{name: a, role: view, expires: '', " + ok + "}]":                                    "expires stands there without a value",
 		"certificates: [{name: a, role: view, san: x, cameras: ~}]":                                   "cameras stands there without a value",
 		"certificates: [{name: a, role: view, san: x, cameras: &c ~}]":                                "auth.yaml:1:",
+		"tokens: [{name: a, role: view, cameras: {ids: [007]}, " + ok + "}]":                          "cameras.ids has 7, which is no text in YAML; write it between quotes",
+		"tokens: [{name: a, role: view, cameras: {ids: [0x10]}, " + ok + "}]":                         "between quotes",
+		"tokens: [{name: a, role: view, cameras: {ids: [yes, true]}, " + ok + "}]":                    "cameras.ids has true",
+		"tokens: [{name: a, role: view, cameras: {ids: !!set {door: }}, " + ok + "}]":                 "no YAML that can be read", // the library panics
 		"tokens: [{name: a, role: view, cameras: {ids: ['A B']}, " + ok + "}]":                        `"A B", which can't be a camera's id`,
 		"tokens: [{name: a, role: admin, cameras: {ids: [x]}, " + ok + "}]":                           "role admin is for all cameras",
 		"tokens: [{name: a, role: view, " + ok + "}, {name: a, role: view, hash: " + hash("b") + "}]": "the name stands twice",

@@ -15,8 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/auth/authtest"
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/internal/secret"
 )
 
 // guarded is a worker in this process with settings of its own.
@@ -73,6 +75,19 @@ func newToken(t *testing.T, args ...string) (token, file, entry string) {
 	file = filepath.Join(t.TempDir(), "token")
 	authtest.Write(t, file, []byte(out))
 	return token, file, entry
+}
+
+// A camera whose id YAML takes for a number is the one that the token is for.
+func TestTokenForANumber(t *testing.T) {
+	token, _, entry := newToken(t, "--name", "n", "--role", "view", "--camera", "007", "--camera", "door")
+	keys, err := auth.OpenKeys(authtest.File(t, "tokens:\n"+entry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := (&auth.Gate{Keys: keys}).Authenticate(auth.Evidence{Token: secret.New(token)})
+	if err != nil || !id.Sees(auth.View, "007", nil) || !id.Sees(auth.View, "door", nil) || id.Sees(auth.View, "7", nil) {
+		t.Errorf("%v: %s", err, entry)
+	}
 }
 
 // A worker with TLS and tokens, from the command line to the log, and nothing shows a

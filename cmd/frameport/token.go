@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +55,11 @@ func (c *tokenNewCmd) entry(digest auth.Digest) string {
 		b.WriteString("    cameras:\n")
 	}
 	if len(c.Camera) > 0 {
-		fmt.Fprintf(&b, "      ids: [%s]\n", strings.Join(c.Camera, ", "))
+		quoted := make([]string, len(c.Camera)) // 007 without quotes is a number to YAML
+		for i, id := range c.Camera {
+			quoted[i] = strconv.Quote(id)
+		}
+		fmt.Fprintf(&b, "      ids: [%s]\n", strings.Join(quoted, ", "))
 	}
 	if c.Labels != "" {
 		fmt.Fprintf(&b, "      labels: %q\n", c.Labels)
