@@ -228,6 +228,7 @@ func (h *Host) ended(p *process, end ending) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.processes = slices.DeleteFunc(h.processes, func(q *process) bool { return q == p })
+	p.worked = p.control != nil && p.cause == "" && time.Since(p.born) > quickDeath
 	p.err = fmt.Errorf("decoder process %d has ended: %s", p.number, end.text)
 	if p.cause != "" {
 		if p.guilty == nil && end.said != "" {

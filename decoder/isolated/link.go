@@ -33,7 +33,7 @@ func (l *link) connect(ctx context.Context) error {
 	}
 	select {
 	case <-p.dead:
-		if p.control != nil && p.cause == "" && time.Since(p.born) > quickDeath {
+		if p.worked {
 			return errGone
 		}
 		return p.err

@@ -25,6 +25,10 @@ type process struct {
 	ready  chan struct{} // closed when it can take decoders, or has failed
 	dead   chan struct{} // closed when it is gone, and who is to blame is known
 
+	// set before dead is closed, for who has waited for that
+	err    error // why it has ended
+	worked bool  // for a while, and then ended by itself: another one may do better
+
 	// under Host.mu
 	links   map[*link]struct{} // its decoders
 	pid     int
@@ -33,7 +37,6 @@ type process struct {
 	cause   string // why we have ended it
 	guilty  *link  // whose fault that is
 	control *net.UnixConn
-	err     error // why it has ended; set before dead is closed
 }
 
 // ending is how a child ended.
