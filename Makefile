@@ -140,7 +140,7 @@ soak: build deps-bench ## Let it run for 3 minutes with faults, adds and removes
 	@$(ENV) $(HOLD) -only soak -seconds 180
 
 soak-long: build deps-bench ## 1,000 cameras for 10 minutes, then an hour of 300 with faults
-	@$(ENV) $(HOLD) -only held -seconds 600; $(HOLD) -only soak -seconds 3600 -cameras 300
+	@$(ENV) $(HOLD) -only held -seconds 600; $(HOLD) -only soak -seconds 3600 -cameras 300 -decoded 20
 
 # BITSTREAMS damaged streams from SEED on (bench/bitstreams).
 BITSTREAMS ?= 10000

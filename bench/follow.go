@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"image/jpeg"
+	"time"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/internal/testvideo"
@@ -14,6 +15,13 @@ import (
 type watched struct {
 	frames int
 	broken []string // invariants
+	ages   []age    // of its frames
+}
+
+// age is how old a frame was when a reader had it.
+type age struct {
+	at time.Time
+	ms float64 // since the worker received it
 }
 
 // follow reads a camera's JPEG until ctx is done and checks that frames come in order and
@@ -33,6 +41,8 @@ func (w *worker) follow(ctx context.Context, id string, camera int) (seen watche
 			return seen, fmt.Errorf("reader of %s: %w", id, err)
 		}
 		f := r.GetFrame()
+		at := time.Now()
+		seen.ages = append(seen.ages, age{at, at.Sub(f.GetReceivedTime().AsTime()).Seconds() * 1000})
 		now := position{f.GetEpoch(), f.GetSequence()}
 		if now.epoch < last.epoch || now.epoch == last.epoch && now.sequence <= last.sequence {
 			seen.broken = append(seen.broken, fmt.Sprintf("%s: frame %v after frame %v", id, now, last))

@@ -25,6 +25,7 @@ type options struct {
 	output     string
 	journal    string
 	cameras    int
+	decoded    int
 	cycles     int
 }
 
@@ -59,6 +60,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.output, "o", "", "write table and JSON lines to this file as well")
 	flags.StringVar(&o.journal, "append", "", "append the JSON lines to this file")
 	flags.IntVar(&o.cameras, "cameras", 0, "how many cameras held, killed and soak have at protocol level, 0 = 1000, 200, 50")
+	flags.IntVar(&o.decoded, "decoded", 10, "how many cameras of soak are decoded and read")
 	flags.IntVar(&o.cycles, "cycles", 0, "how often growth does each thing, 0 = 1000 cameras, 1000 sizes, 10000 readers, 100 reconnects of each kind")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -70,6 +72,8 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("-seconds %v is not between 1 and 14400", o.seconds)
 	case o.cameras < 0 || o.cameras > 2000:
 		return fmt.Errorf("-cameras %d is not between 0 and 2000", o.cameras)
+	case o.decoded < 1 || o.decoded > 200:
+		return fmt.Errorf("-decoded %d is not between 1 and 200", o.decoded)
 	case o.cycles < 0 || o.cycles > 1_000_000:
 		return fmt.Errorf("-cycles %d is not between 0 and 1000000", o.cycles)
 	case o.repeat < 1 || o.repeat > 20:

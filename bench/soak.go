@@ -16,11 +16,12 @@ import (
 
 const (
 	soakCameras = 50 // at protocol level, unless -cameras says another number
-	soakDecoded = 10
 	soakVictims = 5
 	soakFPS     = 10
 	// soakSettle is the time for cameras that were hurt last to come back.
 	soakSettle = 90 * time.Second
+	// soakLong is how long a run must be for its trends to mean something.
+	soakLong = 30 * time.Minute
 )
 
 // soak is one run.
@@ -32,8 +33,8 @@ type soak struct {
 	dice    *rand.Rand
 	faults  []camsim.Fault
 
-	hurt, guests int
-	memory       []point
+	hurt, guests, stuck int
+	memory              []point
 }
 
 type point struct{ seconds, bytes float64 }
@@ -43,7 +44,7 @@ type point struct{ seconds, bytes float64 }
 func measureSoak(ctx context.Context, l *lab) error {
 	s := &soak{lab: l, dice: rand.New(rand.NewPCG(1, 1)), faults: passing()}
 	var err error
-	if s.site, err = l.startSite(ctx, soakDecoded, soakFPS); err != nil {
+	if s.site, err = l.startSite(ctx, l.decoded, soakFPS); err != nil {
 		return err
 	}
 	defer s.close()
@@ -57,7 +58,7 @@ func measureSoak(ctx context.Context, l *lab) error {
 	if s.victims, err = s.more(ctx, "victim", soakVictims, frameportv1.DecodeMode_DECODE_MODE_ALL, soakFPS); err != nil {
 		return err
 	}
-	all := soakDecoded + n + soakVictims
+	all := l.decoded + n + soakVictims
 	if err := s.allRun(ctx, all, time.Minute); err != nil {
 		return err
 	}
@@ -72,13 +73,15 @@ func measureSoak(ctx context.Context, l *lab) error {
 	bounded, cancel := context.WithTimeout(ctx, l.window)
 	defer cancel()
 	var readers errgroup.Group
-	watched := make([]watched, soakDecoded)
+	watched := make([]watched, l.decoded)
 	for i := range watched {
 		readers.Go(func() (err error) {
 			watched[i], err = s.follow(bounded, fmt.Sprintf("cam-%d", i+1), s.clips[1].Camera)
 			return err
 		})
 	}
+	readers.Go(func() error { return s.neverRead(bounded) })
+	begin := time.Now()
 	if err := s.work(bounded, ctx); err != nil {
 		return err
 	}
@@ -86,9 +89,18 @@ func measureSoak(ctx context.Context, l *lab) error {
 		return err
 	}
 	var frames int
+	var early, late []float64
 	for _, w := range watched {
 		frames += w.frames
 		broken = append(broken, w.broken...)
+		for _, a := range w.ages {
+			switch since := a.at.Sub(begin); {
+			case since < l.window/6:
+				early = append(early, a.ms)
+			case since > l.window-l.window/6:
+				late = append(late, a.ms)
+			}
+		}
 	}
 	s.heal()
 	if err := s.allRun(ctx, all, soakSettle); err != nil {
@@ -104,18 +116,55 @@ func measureSoak(ctx context.Context, l *lab) error {
 		return err
 	}
 	slices.Sort(broken)
-	detail := fmt.Sprintf("%d cameras at protocol level, %d decoded, %d hurt %d times, %d added and removed, %d frames read and checked", n, soakDecoded, soakVictims, s.hurt, s.guests, frames)
+	detail := fmt.Sprintf("%d cameras at protocol level, %d decoded, %d hurt %d times, %d added and removed, %d frames read and checked, %d clients that never read were cut", n, l.decoded, soakVictims, s.hurt, s.guests, frames, s.stuck)
 	if len(broken) > 0 {
 		detail += "; the first: " + broken[0]
 	}
 	l.report(row{Name: fmt.Sprintf("soak of %v, invariants broken", l.window), Value: float64(len(broken)), Unit: "", Exact: true, Detail: detail})
 	l.report(row{Name: "soak, goroutines more", Value: after.goroutines - before.goroutines, Unit: "goroutines", Exact: true})
 	l.report(row{Name: "soak, descriptors more", Value: after.descriptors - before.descriptors, Unit: "descriptors", Exact: true})
+	var mostSlope, mostAge float64
+	if l.window >= soakLong {
+		mostSlope, mostAge = max(1, 0.01*s.memory[len(s.memory)-1].bytes/1e6), 1.1
+	}
 	l.report(row{
 		Name: "soak, slope of resident memory", Value: slope(s.memory[len(s.memory)/3:]) * 3600 / 1e6, Unit: "MB/h",
+		Limit:  mostSlope,
 		Detail: fmt.Sprintf("over the last two thirds; %s MB at first, %s MB at the end", number(s.memory[0].bytes/1e6), number(s.memory[len(s.memory)-1].bytes/1e6)),
 	})
+	l.report(row{
+		Name: "soak, age of frames at readers, p99, last sixth as part of the first", Value: quantile(late, 0.99) / quantile(early, 0.99), Unit: "", Limit: mostAge,
+		Detail: fmt.Sprintf("since the worker received them, ms: p99 %s, %s; at first p99 %s, %s",
+			number(quantile(late, 0.99)), spread(late), number(quantile(early, 0.99)), spread(early)),
+	})
 	return nil
+}
+
+// neverRead has one client that begins a stream and reads nothing, and another one as soon
+// as that was cut, until ctx is done.
+func (s *soak) neverRead(ctx context.Context) error {
+	for {
+		leave, err := s.begin(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		before := s.stuck
+		err = poll(ctx, time.Minute, time.Second, "a client that never reads is cut", func() (bool, error) {
+			t, err := s.totals(ctx)
+			s.stuck = int(t["frameport_slow_consumers_total"])
+			return s.stuck > before, err
+		})
+		leave()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // more adds further cameras.
