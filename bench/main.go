@@ -27,6 +27,7 @@ type options struct {
 	cameras    int
 	decoded    int
 	cycles     int
+	strict     bool
 }
 
 func main() {
@@ -62,6 +63,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.cameras, "cameras", 0, "how many cameras held, killed and soak have at protocol level, 0 = 1000, 200, 50")
 	flags.IntVar(&o.decoded, "decoded", 10, "how many cameras of soak are decoded and read")
 	flags.IntVar(&o.cycles, "cycles", 0, "how often growth does each thing, 0 = 1000 cameras, 1000 sizes, 10000 readers, 100 reconnects of each kind")
+	flags.BoolVar(&o.strict, "strict", false, "end with an error that lists them when targets are missed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -121,6 +123,9 @@ func measure(ctx context.Context, o options, chosen []scenario) error {
 	}
 	if o.journal != "" {
 		failed = append(failed, l.results.journal(o.journal))
+	}
+	if o.strict {
+		failed = append(failed, l.results.missed())
 	}
 	return errors.Join(failed...)
 }

@@ -52,3 +52,27 @@ func TestLineReader(t *testing.T) {
 		t.Errorf("%d lines, %v", lines, err)
 	}
 }
+
+// A strict run fails for each target that is missed, also one of 0 and a value that is
+// none, and for nothing else.
+func TestMissed(t *testing.T) {
+	good := []row{{Name: "no target", Value: 9}, {Name: "within", Value: 2, Limit: 2}, {Name: "nothing lost", Exact: true}}
+	if err := (&results{rows: good}).missed(); err != nil {
+		t.Error(err)
+	}
+	bad := []row{{Name: "too slow", Value: 3, Limit: 2}, {Name: "one lost", Value: 1, Exact: true}, {Name: "none measured", Value: math.NaN(), Limit: 2}}
+	err := (&results{rows: append(good, bad...)}).missed()
+	if err == nil {
+		t.Fatal("nothing missed")
+	}
+	for _, r := range good {
+		if strings.Contains(err.Error(), r.Name) {
+			t.Errorf("%q is listed: %v", r.Name, err)
+		}
+	}
+	for _, r := range bad {
+		if !strings.Contains(err.Error(), r.Name) {
+			t.Errorf("%q is not listed: %v", r.Name, err)
+		}
+	}
+}

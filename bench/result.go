@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -96,6 +97,21 @@ func (r *results) lines(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// missed is an error that lists the rows that missed their targets; nil = none did. A row
+// without a number has missed it.
+func (r *results) missed() error {
+	var list []string
+	for _, x := range r.rows {
+		if x.hasTarget() && !x.pass() {
+			list = append(list, fmt.Sprintf("%s = %s %s, wanted %s (%s)", x.Name, number(x.Value), x.Unit, x.target(), x.Detail))
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d targets missed:\n  %s", len(list), strings.Join(list, "\n  "))
 }
 
 // journal appends the lines to a file.
