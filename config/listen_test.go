@@ -151,6 +151,28 @@ func TestSocketMode(t *testing.T) {
 			t.Errorf("%q is taken as %o", wrong, m)
 		}
 	}
+	// What lets every user of the machine in needs a login, or --insecure.
+	for _, tc := range []struct {
+		mode     config.SocketMode
+		address  string
+		file     string
+		insecure bool
+		ok       bool
+	}{
+		{0o666, "unix:/run/x.sock", "", false, false},
+		{0o777, "127.0.0.1:0, unix:/run/x.sock", "", false, false},
+		{0o602, "unix:/run/x.sock", "", false, false},
+		{0o660, "unix:/run/x.sock", "", false, true},
+		{0o666, "unix:/run/x.sock", "/auth", false, true},
+		{0o666, "unix:/run/x.sock", "", true, true},
+		{0o666, "127.0.0.1:0", "", false, true}, // no socket
+	} {
+		w := config.Worker{GRPCAddress: tc.address, GRPCSocketMode: tc.mode, AuthFile: tc.file, Insecure: tc.insecure}
+		w.EnsureDefaults()
+		if err := w.Validate(); (err == nil) != tc.ok || err != nil && !strings.Contains(err.Error(), "worker.grpc_socket_mode") {
+			t.Errorf("%+v: %v", tc, err)
+		}
+	}
 	var w config.Worker
 	if w.EnsureDefaults(); w.GRPCSocketMode.Perm() != 0o600 {
 		t.Errorf("the default is %o", w.GRPCSocketMode)

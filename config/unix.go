@@ -23,6 +23,11 @@ func UnixPath(address string) (path string, ok bool) {
 	return strings.TrimPrefix(path, "//"), ok
 }
 
+func isUnix(address string) bool {
+	_, ok := UnixPath(address)
+	return ok
+}
+
 func checkUnixPath(address, path string) error {
 	switch {
 	case !filepath.IsAbs(path) || strings.HasSuffix(path, "/"):
@@ -45,6 +50,9 @@ const DefaultSocketMode SocketMode = 0o600
 
 // Perm is m as the os package takes it.
 func (m SocketMode) Perm() fs.FileMode { return fs.FileMode(m) & fs.ModePerm }
+
+// ForEverybody reports whether every user of the machine may connect, or is halfway there.
+func (m SocketMode) ForEverybody() bool { return m.Perm()&0o006 != 0 }
 
 // MarshalText writes m as UnmarshalText reads it.
 func (m SocketMode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }

@@ -137,6 +137,10 @@ func (w Worker) Validate() error {
 			p.Add("worker.grpc_address", ReasonWorker, "names %.120q twice; name it once", address)
 		}
 	}
+	if w.GRPCSocketMode.ForEverybody() && !w.Login() && !w.Insecure && slices.ContainsFunc(addresses, isUnix) {
+		p.Add("worker.grpc_socket_mode", ReasonWorker, "is %04o: every user of this machine could see and change all cameras; use 0660 and a group, "+
+			"or give --auth-file (frameport token new makes tokens), or --insecure if all of them may", w.GRPCSocketMode.Perm())
+	}
 	switch {
 	case strings.HasPrefix(w.HTTPAddress, "unix:"):
 		p.Add("worker.http_address", ReasonWorker, "is %.120q; only gRPC is served on unix sockets: use host:port, or off", w.HTTPAddress)

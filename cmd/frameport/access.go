@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -16,9 +15,6 @@ import (
 	"github.com/frameport/frameport/server"
 	"github.com/frameport/frameport/telemetry"
 )
-
-// othersMayOpen are the bits of a socket's mode that let every user of the machine in.
-const othersMayOpen fs.FileMode = 0o006
 
 // access is how the worker is protected: its certificate, and who may do what.
 type access struct {
@@ -43,7 +39,7 @@ func openAccess(s config.Worker, log *slog.Logger) (*access, error) {
 		return a, nil
 	}
 	// The mode of a socket that not everybody may open is a login of its own.
-	a.gate = &auth.Gate{TrustUnix: s.GRPCSocketMode.Perm()&othersMayOpen == 0}
+	a.gate = &auth.Gate{TrustUnix: !s.GRPCSocketMode.ForEverybody()}
 	if s.AuthFile != "" {
 		if a.gate.Keys, err = auth.OpenKeys(s.AuthFile); err != nil {
 			return nil, err
@@ -108,10 +104,10 @@ func (a *access) measure(m *telemetry.Metrics) {
 
 // accessText says for doctor what a worker with these settings would have of TLS and
 // logins.
-func accessText(s config.Worker) (tlsText, loginText string) {
+func accessText(s config.Worker) (tlsText, loginText string, err error) {
 	a, err := openAccess(s, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return "unusable: " + err.Error(), "unusable: " + err.Error()
+		return "unusable: " + err.Error(), "unusable: " + err.Error(), err
 	}
 	tlsText, loginText = "none: --tls-cert and --tls-key turn it on", "none: --auth-file or --tls-client-ca turn it on"
 	if a.certificates != nil {
@@ -123,5 +119,5 @@ func accessText(s config.Worker) (tlsText, loginText string) {
 			loginText = "on, also on unix sockets, which everyone may open (" + fmt.Sprintf("%04o", s.GRPCSocketMode.Perm()) + ")"
 		}
 	}
-	return tlsText, loginText
+	return tlsText, loginText, nil
 }

@@ -237,8 +237,12 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 		t.Error(errs)
 	}
 	contains(t, out, "on, the certificate ends at "+pair.TLS.Leaf.NotAfter.UTC().Format(time.RFC3339), "login          on")
-	out, _, _ = command(t, "", "doctor", "--backend=cpu", "--auth-file="+authtest.File(t, "tokens: 5"))
-	contains(t, out, "unusable: auth file: auth.yaml:1:")
+	out, errs, status = command(t, "", "doctor", "--backend=cpu", "--auth-file="+authtest.File(t, "tokens: 5"))
+	if status != 1 {
+		t.Errorf("a worker would not start with this auth file, but the doctor's status is %d", status)
+	}
+	contains(t, errs, "what was asked for does not work: tls and login")
+	contains(t, out, "unusable: auth file: auth.yaml:1:", "open files")
 	if strings.Contains(out, "insecure  ") {
 		t.Errorf("insecure shows where it was not asked for:\n%s", out)
 	}

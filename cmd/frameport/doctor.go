@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"syscall"
@@ -19,8 +20,12 @@ type doctorCmd struct {
 	Backend string `enum:"auto,cuda,cpu" default:"auto" help:"The backend to look at: auto, cuda or cpu."`
 }
 
+// errAsked is that of a doctor whose table has rows that are not as they were asked for.
+var errAsked = errors.New("what was asked for does not work")
+
 // Run says what this machine can decode and why not more. It fails when the
-// worker could not start with this backend.
+// worker could not start with this backend or these files, and when an inference
+// server that it was told of is not ready.
 func (c doctorCmd) Run(ctx context.Context, io streams) error {
 	var kind config.BackendKind
 	if err := kind.UnmarshalText([]byte(c.Backend)); err != nil {
@@ -54,23 +59,29 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 	}
 	t.row("shared memory", sharedText(c.ShmDir))
 	t.row("isolation", isolationText(ctx))
+	var wrong []error
 	for _, s := range c.InferenceServer {
-		t.row("inference server", inferenceText(ctx, s))
+		text, err := inferenceText(ctx, s)
+		t.row("inference server", text)
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%w: inference server %s", errAsked, s.Name))
+		}
 	}
 	var worker config.Worker
 	worker.EnsureDefaults()
 	c.accessFlags.apply(&worker)
-	tls, login := accessText(worker)
+	tls, login, err := accessText(worker)
+	if err != nil {
+		wrong = append(wrong, fmt.Errorf("%w: tls and login", errAsked))
+	}
 	t.row("tls", tls)
 	t.row("login", login)
 	if worker.Insecure {
 		t.row("insecure", "yes: a worker with --insecure may serve other machines without TLS or without a login")
 	}
 	t.row("open files", openFiles())
-	if err := t.flush(); err != nil {
-		return err
-	}
-	return b.Close()
+	wrong = append(wrong, t.flush(), b.Close())
+	return errors.Join(wrong...)
 }
 
 // openFiles judges the descriptor limit: a camera over UDP needs three.

@@ -55,7 +55,11 @@ func TestInferenceServerSettings(t *testing.T) {
 func TestDoctorAsksInferenceServers(t *testing.T) {
 	_, address := kservetest.Start(t, kservetest.Config{})
 	out, errs, status := command(t, "", "doctor", "--backend=cpu", "--inference-server=a="+address, "--inference-server=b=127.0.0.1:1")
-	if status != 0 || !strings.Contains(out, "a at "+address+": ready") || !strings.Contains(out, "b at 127.0.0.1:1: inference server unavailable") {
+	if status != 1 || !strings.Contains(out, "a at "+address+": ready") || !strings.Contains(out, "b at 127.0.0.1:1: inference server unavailable") ||
+		!strings.Contains(out, "open files") || errs != "frameport: what was asked for does not work: inference server b\n" {
 		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	if _, errs, status = command(t, "", "doctor", "--backend=cpu", "--inference-server=a="+address); status != 0 || errs != "" {
+		t.Errorf("all is well: status %d: %s", status, errs)
 	}
 }

@@ -41,13 +41,13 @@ func openInference(servers []config.InferenceServer) (clients []*inference.Serve
 }
 
 // inferenceText asks a server whether it is ready.
-func inferenceText(ctx context.Context, s config.InferenceServer) string {
+func inferenceText(ctx context.Context, s config.InferenceServer) (string, error) {
 	c, err := inference.New(inference.Config{Name: s.Name, Address: s.Address, TLS: s.TLS})
 	if err == nil {
 		err = errors.Join(c.Ready(ctx), c.Close())
 	}
 	if err != nil {
-		return s.Name + " at " + s.Address + ": " + err.Error()
+		return s.Name + " at " + s.Address + ": " + err.Error(), err
 	}
-	return s.Name + " at " + s.Address + ": ready"
+	return s.Name + " at " + s.Address + ": ready", nil
 }

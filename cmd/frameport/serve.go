@@ -14,7 +14,7 @@ import (
 // configuration file, which wins over the default.
 type serveCmd struct {
 	GRPCAddress    []string           `name:"grpc-address" env:"FRAMEPORT_GRPC_ADDRESS" help:"Where to serve gRPC: HOST:PORT, unix:/PATH, or several with commas between. Default: 127.0.0.1:50051." placeholder:"ADDRESS"`
-	GRPCSocketMode *config.SocketMode `name:"grpc-socket-mode" env:"FRAMEPORT_GRPC_SOCKET_MODE" help:"Who may connect to unix sockets: 0600 the worker's user, 0660 its group, 0666 everyone on this machine. Default: 0600." placeholder:"MODE"`
+	GRPCSocketMode *config.SocketMode `name:"grpc-socket-mode" env:"FRAMEPORT_GRPC_SOCKET_MODE" help:"Who may connect to unix sockets: 0600 the worker's user, 0660 its group, 0666 everyone on this machine, with tokens. Default: 0600." placeholder:"MODE"`
 	HTTPAddress    *string            `name:"http-address" env:"FRAMEPORT_HTTP_ADDRESS" help:"Where to serve HTTP; \"off\" for not at all. Default: 127.0.0.1:8080."`
 	StateDir       *string            `name:"state-dir" env:"FRAMEPORT_STATE_DIR,STATE_DIRECTORY" help:"Folder for the cameras that were added over the API; empty = they are forgotten at exit. Default: $XDG_STATE_HOME/frameport or ~/.local/state/frameport." placeholder:"DIR"`
 	Config         string             `env:"FRAMEPORT_CONFIG" help:"YAML file with settings and cameras." placeholder:"FILE"`

@@ -87,23 +87,23 @@ func TestGRPCAddressForms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if args == nil {
 				t.Setenv("FRAMEPORT_GRPC_ADDRESS", want)
-				t.Setenv("FRAMEPORT_GRPC_SOCKET_MODE", "0666")
+				t.Setenv("FRAMEPORT_GRPC_SOCKET_MODE", "0660")
 			} else {
-				args = append(args, "--grpc-socket-mode=0666")
+				args = append(args, "--grpc-socket-mode=0660")
 			}
 			c := parseServe(t, args)
 			settings, _, _, err := c.settings(nil)
-			if err != nil || settings.GRPCAddress != want || settings.GRPCSocketMode.Perm() != 0o666 {
+			if err != nil || settings.GRPCAddress != want || settings.GRPCSocketMode.Perm() != 0o660 {
 				t.Errorf("%q %o, %v", settings.GRPCAddress, settings.GRPCSocketMode, err)
 			}
 		})
 	}
 	file := filepath.Join(t.TempDir(), "f.yaml")
-	if err := os.WriteFile(file, []byte("worker: {grpc_address: '"+want+"', grpc_socket_mode: 0660}"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("worker: {grpc_address: '"+want+"', grpc_socket_mode: 0640}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := parseServe(t, []string{"--config", file})
-	if settings, _, _, err := c.settings(nil); err != nil || settings.GRPCAddress != want || settings.GRPCSocketMode.Perm() != 0o660 {
+	if settings, _, _, err := c.settings(nil); err != nil || settings.GRPCAddress != want || settings.GRPCSocketMode.Perm() != 0o640 {
 		t.Errorf("file: %q %o, %v", settings.GRPCAddress, settings.GRPCSocketMode, err)
 	}
 	if _, errs, status := command(t, "", "serve", "--grpc-socket-mode=rw"); status != 2 || !strings.Contains(errs, "write it in octal") {
