@@ -173,6 +173,16 @@ func TestRules(t *testing.T) {
 		{"sleep in a bubble", file{"frame/x_test.go", "package frame\nimport (\"testing\"; \"testing/synctest\"; \"time\")\nfunc TestX(t *testing.T) { synctest.Test(t, func(*testing.T) { time.Sleep(1) }) }\n"}, ""},
 		{"sleep in a benchmark", file{"frame/x_test.go", "package frame\nimport (\"testing\"; \"time\")\nfunc BenchmarkX(*testing.B) { time.Sleep(1) }\n"}, ""},
 
+		{"secret revealed", file{"telemetry/x.go", "package telemetry\nfunc f(s interface{ Reveal() string }) string { return s.Reveal() }\n"}, "secrets"},
+		{"secret revealed at the socket", file{"rtsp/x.go", "package rtsp\nfunc f(s interface{ Reveal() string }) string { return s.Reveal() }\n"}, ""},
+		{"secret in a URL", file{"camera/x.go", "package camera\nimport \"net/url\"\nfunc f(p string) any { return url.URL{User: url.UserPassword(\"u\", p)} }\n"}, "secrets"},
+		{"secret in a URL of rtsp", file{"rtsp/x.go", "package rtsp\nimport \"net/url\"\nfunc f(p string) any { return url.UserPassword(\"u\", p) }\n"}, ""},
+		{"URL without login", file{"camera/x.go", "package camera\nimport \"net/url\"\nfunc f(p string) any { return url.PathEscape(p) }\n"}, ""},
+		{"program", file{"camera/x.go", "package camera\nimport _ \"os/exec\"\n"}, "programs"},
+		{"program of the simulator", file{"internal/testvideo/x.go", "package testvideo\nimport _ \"os/exec\"\n"}, ""},
+		{"demuxer", file{"decoder/avcodec/x.go", "package avcodec\nimport \"github.com/asticode/go-astiav\"\nvar x = astiav.AllocFormatContext()\n"}, "ffmpeg"},
+		{"decoder by id", file{"decoder/avcodec/x.go", "package avcodec\nimport \"github.com/asticode/go-astiav\"\nvar x = astiav.FindDecoder(astiav.CodecIDH264)\n"}, ""},
+
 		{"goroutine without goleak", file{"frame/x.go", "package frame\nfunc f() { go f() }\n"}, "goleak"},
 		{"goroutine in a test only", file{"frame/x_test.go", "package frame\nfunc f() { go f() }\n"}, ""},
 	} {

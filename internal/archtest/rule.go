@@ -44,6 +44,9 @@ func rules() []rule {
 		{"error-comparison", checkErrorComparison},
 		{"sleep-in-test", checkSleep},
 		{"goleak", checkGoleak},
+		{"secrets", checkSecrets},
+		{"programs", checkPrograms},
+		{"ffmpeg", checkNarrow},
 	}
 }
 
