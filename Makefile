@@ -15,8 +15,9 @@ LDFLAGS    = -X main.version=$(VERSION)
 ENV       := eval "$$(deps/env.sh)";
 TOOL      := go tool -modfile=tools/go.mod
 MODULE    := github.com/frameport/frameport
-# Files with the build tag "peers" talk to servers that other people wrote.
-TAGS      := peers
+# Files with the build tag "peers" talk to servers that other people wrote; with
+# "failpoint", tests make faults happen inside the program (internal/failpoint).
+TAGS      := peers,failpoint
 
 TESTFLAGS ?=
 FUZZTIME  ?= 10s

@@ -21,6 +21,8 @@ const (
 // units is the table of ARCHITECTURE.md, "Import rule".
 func units() []unit {
 	return []unit{
+		{path: "internal/failpoint", level: -1}, // nothing at all without its build tag
+
 		{path: "media"},
 		{path: "fault"},
 		{path: "api"},
