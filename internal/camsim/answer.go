@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // silent reports whether a request gets no answer.
@@ -89,7 +90,7 @@ func (c *conn) login(h *Handle, b *Behaviour, req *request) *response {
 		scheme = AuthDigestMD5
 	}
 	was := c.nonce
-	if c.nonce.uses++; b.StaleAfter > 0 && c.nonce.uses > b.StaleAfter {
+	if c.nonce.uses++; b.StaleAfter > 0 && c.nonce.uses > b.StaleAfter || b.NonceLife > 0 && time.Since(c.nonce.made) > b.NonceLife {
 		c.nonce = newNonce()
 		was = c.nonce
 	}

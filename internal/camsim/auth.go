@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"time"
 )
 
 // AuthScheme is a set of the ways to log in that a camera offers.
@@ -27,9 +28,10 @@ const realm = "Frameport camera"
 type nonce struct {
 	value string
 	uses  int
+	made  time.Time
 }
 
-func newNonce() nonce { return nonce{value: strings.ToLower(rand.Text())} }
+func newNonce() nonce { return nonce{value: strings.ToLower(rand.Text()), made: time.Now()} }
 
 // challenges returns the WWW-Authenticate headers for a scheme.
 func (a AuthScheme) challenges(n nonce, stale bool) []string {

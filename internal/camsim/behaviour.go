@@ -23,6 +23,7 @@ type Behaviour struct {
 	RejectLogins  bool           // 401 whatever the credentials are
 	BareChallenge bool           // 401 answers carry no WWW-Authenticate
 	StaleAfter    int            // a nonce is stale after this many requests (0 = never)
+	NonceLife     time.Duration  // a nonce is stale after this time (0 = never)
 	NoTCP, NoUDP  bool           // 461 to SETUP with that transport
 	NoMulticast   bool           // 461 to SETUP with multicast
 	UDPSilent     bool           // answer SETUP for UDP and multicast and send nothing over them

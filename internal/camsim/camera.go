@@ -148,19 +148,30 @@ func (h *Handle) Stats() Stats {
 // DropMode is how a connection ends.
 type DropMode uint8
 
-// A camera that closes ends with FIN; one that lost its state resets.
+// A camera that closes ends with FIN; one that lost its state resets. One whose power or
+// network went away is silent: the connection stays and nothing comes over it. Within a
+// packet, over TCP, it ends with FIN a few bytes before the end of the next picture.
 const (
 	DropFIN DropMode = iota
 	DropRST
+	DropSilent
+	DropWithinPacket
 )
 
-// Drop ends all connections to the camera, without any message.
+// Drop ends all connections to the camera, without any message. Later ones are good.
 func (h *Handle) Drop(mode DropMode) {
 	h.server.mu.Lock()
 	conns := h.server.connsLocked(h)
 	h.server.mu.Unlock()
 	for _, c := range conns {
-		c.drop(mode)
+		switch mode {
+		case DropSilent:
+			c.silent.Store(true)
+		case DropWithinPacket:
+			c.cut.Store(true)
+		case DropFIN, DropRST:
+			c.drop(mode)
+		}
 	}
 }
 

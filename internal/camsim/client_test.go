@@ -54,7 +54,7 @@ func dial(t *testing.T, h *Handle) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(50 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	return &client{t: t, conn: conn, r: bufio.NewReaderSize(conn, 1<<16), url: h.URL()}

@@ -17,6 +17,9 @@ const queueLength = 64
 // writeTimeout ends a connection whose peer takes nothing at all.
 const writeTimeout = 10 * time.Second
 
+// cutShort is how many bytes a connection that ends within a packet keeps back.
+const cutShort = 8
+
 // answerStart is how answers begin.
 const answerStart = "RTSP/1"
 
@@ -30,6 +33,8 @@ type conn struct {
 	done   chan struct{}          // closed by drop
 	once   sync.Once
 	nonce  nonce
+	silent atomic.Bool // nothing leaves any more, see DropSilent
+	cut    atomic.Bool // the next picture is the last, see DropWithinPacket
 
 	viewer  *viewer // the session, nil before SETUP; of the reading goroutine
 	playing bool
@@ -146,6 +151,9 @@ func (c *conn) count(change func(*Stats)) {
 
 // serve answers one request and reports whether the connection goes on.
 func (c *conn) serve(req *request, writer *sync.WaitGroup) bool {
+	if c.silent.Load() {
+		return true
+	}
 	path, track := req.path()
 	h := c.server.find(path)
 	if h == nil {
@@ -180,6 +188,10 @@ func (c *conn) serve(req *request, writer *sync.WaitGroup) bool {
 	if req.method == "PLAY" && resp.status == 200 {
 		return c.play(h, req, resp, writer)
 	}
+	if resp.cut > 0 {
+		c.replyCut(req, resp)
+		return false
+	}
 	return c.reply(req, resp) && (req.method != "TEARDOWN" || resp.status != 200)
 }
 
@@ -207,8 +219,19 @@ func (c *conn) reply(req *request, resp *response) bool {
 	return c.write(resp.bytes(req.header.Get("Cseq")))
 }
 
+// replyCut sends an answer without the end of its body. The connection ends after it.
+func (c *conn) replyCut(req *request, resp *response) {
+	text := resp.bytes(req.header.Get("Cseq"))
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_ = c.write(text[:len(text)-max(len(resp.body)-resp.cut, 0)])
+}
+
 // write sends bytes; the caller holds writing.
 func (c *conn) write(b []byte) bool {
+	if c.silent.Load() {
+		return true
+	}
 	if c.rw.SetWriteDeadline(time.Now().Add(writeTimeout)) != nil {
 		return false
 	}
@@ -223,11 +246,19 @@ func (c *conn) writeQueue() {
 		case <-c.done:
 			return
 		case b := <-c.queue:
+			cut := c.cut.Load()
+			if cut { // a picture ends with a packet, whose header is longer than this
+				b = b[:len(b)-cutShort]
+			}
 			c.writing.Lock()
 			ok := c.write(b)
 			c.writing.Unlock()
-			if !ok {
+			switch {
+			case !ok:
 				c.drop(DropRST)
+				return
+			case cut:
+				c.drop(DropFIN)
 				return
 			}
 		}

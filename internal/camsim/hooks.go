@@ -27,6 +27,8 @@ type Reply struct {
 	Wire   func(text string) string
 	Silent bool // no answer
 	Hangup bool // the connection is reset instead
+	// CutBody ends the connection with FIN after so many bytes of the body; 0 = it stays.
+	CutBody int
 }
 
 // respond lets the behaviour change an answer. It returns nil when the connection is
@@ -40,7 +42,7 @@ func (c *conn) respond(b *Behaviour, req *request, resp *response) *response {
 	if r.Hangup {
 		return nil
 	}
-	return &response{status: r.Status, header: r.Header, body: r.Body, wire: r.Wire, silent: r.Silent}
+	return &response{status: r.Status, header: r.Header, body: r.Body, wire: r.Wire, silent: r.Silent, cut: r.CutBody}
 }
 
 // Packet is an RTP packet of the video track as [Behaviour.Packets] sees it, before it

@@ -99,6 +99,7 @@ type response struct {
 	body   string
 	wire   func(string) string // changes the text; nil = it is sent as it is
 	silent bool                // it is not sent
+	cut    int                 // the connection ends after so many bytes of the body; 0 = it stays
 }
 
 func (r *response) add(format string, args ...any) {

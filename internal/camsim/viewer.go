@@ -108,6 +108,9 @@ func (h *Handle) leave(v *viewer) {
 // send gives a viewer one picture's packets. It returns the bytes sent and whether
 // the picture was lost because the viewer is too far behind.
 func (v *viewer) send(b *batch, silentUDP bool) (sent int, overflow bool) {
+	if v.conn.silent.Load() {
+		return 0, false
+	}
 	data := b.buf
 	if !v.takesAll(b) {
 		data = nil
