@@ -48,23 +48,29 @@ func arm(p Point, target string, times int, from time.Time) *Armed {
 		times = -1
 	}
 	a := &Armed{point: p, target: target, left: times, from: from, gone: make(chan struct{})}
-	state.mu.Lock()
-	defer state.mu.Unlock()
-	state.list = append(state.list, a)
-	state.count.Store(int32(len(state.list)))
+	state.add(a)
 	return a
 }
 
+func (r *registry) add(a *Armed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, a)
+	r.count.Store(int32(len(r.list)))
+}
+
 // Disarm ends the fault, and wakes what hangs in it. Calls after the first do nothing.
-func (a *Armed) Disarm() {
-	state.mu.Lock()
-	defer state.mu.Unlock()
-	i := slices.Index(state.list, a)
+func (a *Armed) Disarm() { state.drop(a) }
+
+func (r *registry) drop(a *Armed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.Index(r.list, a)
 	if i < 0 {
 		return
 	}
-	state.list = slices.Delete(state.list, i, i+1)
-	state.count.Store(int32(len(state.list)))
+	r.list = slices.Delete(r.list, i, i+1)
+	r.count.Store(int32(len(r.list)))
 	close(a.gone)
 }
 
