@@ -31,6 +31,7 @@ func units() []unit {
 		{path: "internal/shm"},
 		{path: "internal/kserve"},
 		{path: "internal/archtest"},
+		{path: "internal/figures", support: true},
 		{path: "gpu/nvml"},
 
 		{path: "frame", level: 1},
