@@ -12,28 +12,36 @@ const mask = "***"
 
 // String is a secret text. The zero value is "no secret", which differs from an
 // empty one: cameras treat a missing and an empty password differently.
+//
+// The value lies behind a pointer: package fmt calls no methods on the fields of a
+// struct that are not exported, and would print what it finds in them.
 type String struct {
-	value string
-	set   bool
+	value *string   // nil = not set
+	_     [0]func() // == would compare pointers
 }
 
 // New returns a secret, which may be empty.
-func New(value string) String { return String{value, true} }
+func New(value string) String { return String{value: &value} }
 
 // IsSet reports whether there is a secret at all.
-func (s String) IsSet() bool { return s.set }
+func (s String) IsSet() bool { return s.value != nil }
 
 // Reveal returns the secret itself. Only the code that sends it to the camera or
 // writes it to the protected state file calls this.
-func (s String) Reveal() string { return s.value }
+func (s String) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // Equal compares two secrets in time that does not depend on their contents.
 func (s String) Equal(o String) bool {
-	return s.set == o.set && subtle.ConstantTimeCompare([]byte(s.value), []byte(o.value)) == 1
+	return s.IsSet() == o.IsSet() && subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(o.Reveal())) == 1
 }
 
 func (s String) text() string {
-	if !s.set {
+	if !s.IsSet() {
 		return ""
 	}
 	return mask
