@@ -97,7 +97,7 @@ func (s *cameraService) RemoveCamera(ctx context.Context, r *frameportv1.RemoveC
 // describe is what the caller is told of a camera. Where it is and the user name there
 // are for those who may change it.
 func (s *Server) describe(ctx context.Context, c camera.Snapshot) *frameportv1.Camera {
-	m := mapping.Camera(c)
+	m := mapping.Camera(Disclosed(auth.FromContext(ctx), c))
 	if !auth.FromContext(ctx).Sees(Control, c.ID, c.Spec.Labels) {
 		m.Spec.Url, m.Spec.Credentials = "", nil
 	}
@@ -111,7 +111,7 @@ func within(ctx context.Context, id string, change func(config.Camera) (config.C
 		if !caller.Sees(Control, id, before.Labels) { // it was given other labels this moment
 			return before, notFound(id)
 		}
-		after, err := change(before)
+		after, err := relocated(caller, before, change)
 		if err == nil && !caller.Sees(Control, id, after.Labels) {
 			err = outOfScope(id)
 		}

@@ -83,12 +83,17 @@ func (s *Server) pause(ctx context.Context, changed <-chan struct{}) error {
 	}
 }
 
-// chosen returns the cameras that are chosen and visible now, by id.
+// chosen returns the cameras that are chosen and visible now, by id, as the caller may
+// know them.
 func (s *Server) chosen(ctx context.Context, c choice) []camera.Snapshot {
 	caller := auth.FromContext(ctx)
-	return slices.DeleteFunc(s.cfg.Cameras.List(), func(snapshot camera.Snapshot) bool {
+	chosen := slices.DeleteFunc(s.cfg.Cameras.List(), func(snapshot camera.Snapshot) bool {
 		return !c.matches(snapshot.ID, snapshot.Spec) || !caller.Sees(View, snapshot.ID, snapshot.Spec.Labels)
 	})
+	for i, snapshot := range chosen {
+		chosen[i] = Disclosed(caller, snapshot)
+	}
+	return chosen
 }
 
 // cameraWatch is what one client has been told.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
@@ -147,9 +148,9 @@ func (s *Server) qualifying(ctx context.Context, feed Feed, want wanted) (*frame
 		case s.isStopping():
 			return nil, shuttingDown()
 		case had:
-			return nil, waitExpired(feed.Snapshot(), want, seen)
+			return nil, waitExpired(Disclosed(auth.FromContext(ctx), feed.Snapshot()), want, seen)
 		default:
-			return nil, noFrameYet(feed.Snapshot())
+			return nil, noFrameYet(Disclosed(auth.FromContext(ctx), feed.Snapshot()))
 		}
 	}
 }

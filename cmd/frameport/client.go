@@ -80,6 +80,7 @@ func explain(err error) string {
 var commandNames = strings.NewReplacer(
 	"ListCameras shows", "frameport camera list shows",
 	"with UpdateCamera", "with frameport camera update",
+	"give the password again", "give the password again, with --password-file or in "+passwordEnvironment,
 	`send it with each call as "authorization: Bearer TOKEN"`, "give it with --token-file or in "+tokenEnvironment,
 )
 

@@ -247,3 +247,27 @@ func TestHTTPS(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 }
+
+// What a camera or a resolver said is for those who may change the camera.
+func TestFaultTextsOnHTTP(t *testing.T) {
+	const canary = "dial tcp 10.9.8.7:554: connect: no route to host"
+	tell := func(role string) (all string) {
+		keys, err := auth.OpenKeys(authtest.File(t, fmt.Sprintf("tokens: [{name: app, hash: %s, role: %s}]", authtest.Hash("app-token"), role)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := newHarness(t, func(c *Config) { c.Access = &auth.Gate{Keys: keys} })
+		h.cameras.cameras[1].snapshot.Fault.Message = canary
+		for _, path := range []string{"/", "/api/off", "/api/off/latest.jpg"} {
+			_, body := h.do("GET", path, "Authorization", "Bearer app-token")
+			all += body
+		}
+		return all
+	}
+	if all := tell("view"); strings.Contains(all, "10.9.8.7") || strings.Count(all, "the camera refuses the login") != 3 {
+		t.Errorf("view: %s", all)
+	}
+	if all := tell("control"); strings.Count(all, canary) != 3 {
+		t.Errorf("control: %s", all)
+	}
+}

@@ -31,7 +31,7 @@ func (s *Server) latest(w http.ResponseWriter, r *http.Request) {
 	}
 	f := feed.Ring().Latest()
 	if f == nil {
-		failNoFrame(w, r, feed.Snapshot())
+		failNoFrame(w, r, server.Disclosed(auth.FromContext(r.Context()), feed.Snapshot()))
 		return
 	}
 	defer f.Release()

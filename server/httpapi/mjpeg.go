@@ -38,7 +38,7 @@ func (s *Server) mjpeg(w http.ResponseWriter, r *http.Request) {
 	}
 	f := feed.Ring().Latest()
 	if f == nil {
-		failNoFrame(w, r, feed.Snapshot())
+		failNoFrame(w, r, server.Disclosed(auth.FromContext(r.Context()), feed.Snapshot()))
 		return
 	}
 	f.Release()

@@ -51,7 +51,7 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	caller := auth.FromContext(r.Context())
 	for _, c := range s.cfg.Cameras.List() {
 		if caller.Sees(server.View, c.ID, c.Spec.Labels) {
-			cameras = append(cameras, pageCamera{c.ID, c.State.String(), c.Fault.Message})
+			cameras = append(cameras, pageCamera{c.ID, c.State.String(), server.Disclosed(caller, c).Fault.Message})
 		}
 	}
 	var body bytes.Buffer
