@@ -73,7 +73,8 @@ func ParseURL(s string) (URL, *Userinfo, error) {
 	if at >= 0 {
 		userinfo, hostport = authority[:at], authority[at+1:]
 	}
-	if at < 0 && looksCut(authority, path) {
+	// Also after user info: what is left without it has to be an address by itself.
+	if looksCut(hostport, path) {
 		return URL{}, nil, urlError("it is ambiguous: an at sign follows a slash, question mark or number sign. If these belong to the password, percent-encode them (/ as %%2F, ? as %%3F, # as %%23) or give user name and password in their own fields; in a path write %%40")
 	}
 	if strings.Contains(path, "#") {
