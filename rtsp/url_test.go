@@ -86,7 +86,7 @@ func TestParseURLErrors(t *testing.T) {
 		"rtsp://admin:12?34@camera/":                 "ambiguous",
 		"rtsp://admin:12#34@camera/":                 "ambiguous",
 		"rtsp://admin:pa/ss@camera/":                 "ambiguous",
-		"rtsp://admin:p@ss:1/2@camera/":             "ambiguous",
+		"rtsp://admin:p@ss:1/2@camera/":              "ambiguous",
 		"rtsp://admin:pa[ss@camera/":                 "percent-encoded",
 		"rtsp://admin:ö@camera/":                     "percent-encoded",
 		"rtsp://admin:%ff@camera/":                   "UTF-8",
