@@ -30,7 +30,10 @@ const (
 // canaryForms are what must not appear anywhere: the passwords as they are, in parts
 // that survive any escaping, coded, and hashed to what is worth as much as they are.
 func canaryForms() []string {
-	forms := []string{"c4n4ry", "Pa55w0rd", "Wr0ng/"}
+	forms := []string{
+		"c4n4ry", "Pa55w0rd", "Wr0ng/",
+		"authorization:", `nonce="`, `response="`, // of a login, whatever is in it
+	}
 	for _, p := range []string{canary, wrongCanary} {
 		pair := canaryUser + ":" + p
 		for _, s := range []string{p, pair} {
