@@ -2,6 +2,7 @@ package faults
 
 import (
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -15,11 +16,13 @@ const (
 
 // canaries are the forms in which the password could get out.
 func canaries() []string {
-	sum := md5.Sum([]byte(canaryUser + ":Frameport camera:" + canaryPassword))
+	secret := []byte(canaryUser + ":Frameport camera:" + canaryPassword)
+	weak, strong := md5.Sum(secret), sha256.Sum256(secret)
 	return []string{
 		"c4n4ry", // in clear and percent-encoded
 		base64.StdEncoding.EncodeToString([]byte(canaryPassword)),
-		base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canaryPassword)), hex.EncodeToString(sum[:]),
+		base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canaryPassword)),
+		hex.EncodeToString(weak[:]), hex.EncodeToString(strong[:]),
 	}
 }
 
