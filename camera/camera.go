@@ -192,6 +192,7 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 		refuse: c.refuse, after: c.lastDone, done: make(chan struct{}), base: time.Now(),
 		decoded: c.tools.decoded, sharing: &c.sharing,
 	}
+	p.queue.camera = c.id
 	p.create = func(cfg decoder.Config, pol *policy) (decoder.Decoder, error) { return c.create(p, cfg, pol) }
 	c.pipe.Store(p)
 	c.decoders.Go(func() { p.run(ctx) })

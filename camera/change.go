@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/rtsp"
 )
 
@@ -43,7 +43,7 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 	if err != nil {
 		return Snapshot{}, err
 	}
-	added := time.Now()
+	added := failpoint.Now()
 	err = m.save(ctx, func(r map[string]config.Record) {
 		r[id] = config.Record{ID: id, Spec: spec, Added: added}
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 const (
@@ -70,7 +71,7 @@ type healthView struct {
 }
 
 func newHealth(log *slog.Logger, changed func() uint64) *health {
-	h := &health{log: log, changed: changed, since: time.Now(), cause: "added"}
+	h := &health{log: log, changed: changed, since: failpoint.Now(), cause: "added"}
 	h.news()
 	return h
 }
@@ -126,7 +127,7 @@ func (h *health) flowing(epoch uint64) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if epoch != h.session || h.state == StateRunning || h.state == StateDegraded && time.Now().Before(h.hold) {
+	if epoch != h.session || h.state == StateRunning || h.state == StateDegraded && failpoint.Now().Before(h.hold) {
 		return
 	}
 	h.fault = FaultStatus{}
@@ -155,7 +156,7 @@ func (h *health) trouble(err *fault.Error) {
 	if h.state == StateStopped {
 		return
 	}
-	now := time.Now()
+	now := failpoint.Now()
 	h.hold = now.Add(degradedHold)
 	first := h.state != StateDegraded || h.fault.Class != err.Class
 	h.note(err.Class, err.Error(), now)
@@ -177,7 +178,7 @@ func (h *health) failed(err error, next time.Time) {
 		class = fault.Unreachable
 	}
 	fresh := h.fault.Class != class
-	h.note(class, err.Error(), time.Now())
+	h.note(class, err.Error(), failpoint.Now())
 	h.fault.NextAttempt = next
 	to := StateFailed
 	if class == fault.Stalled {
@@ -215,7 +216,7 @@ func (h *health) move(to State, cause string) {
 		return
 	}
 	if from != to {
-		h.since = time.Now()
+		h.since = failpoint.Now()
 	}
 	h.state, h.cause = to, cause
 	h.quick.Store(uint32(to))
@@ -230,7 +231,7 @@ func (h *health) report(from State) {
 		class = h.fault.Class
 	}
 	g := &h.gates[min(int(class), classes-1)]
-	now := time.Now()
+	now := failpoint.Now()
 	if now.Before(g.next) && h.state != StateStopped {
 		g.suppressed++
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -63,7 +64,7 @@ func (in *intake) attempt() {
 // take is the sink. Its error ends the attempt. ctx is the camera's, which
 // pipelines run under.
 func (in *intake) take(ctx context.Context, au *media.AccessUnit) error {
-	now := time.Now()
+	now := failpoint.Now()
 	p := in.policy.Load()
 	in.units++
 	in.totals.units.Add(1)

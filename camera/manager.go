@@ -11,6 +11,7 @@ import (
 
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/rtsp/retry"
 )
 
@@ -236,7 +237,7 @@ func (m *Manager) restore() {
 	for _, r := range m.cfg.Restored {
 		restored[r.ID] = r
 	}
-	now := time.Now()
+	now := failpoint.Now()
 	for _, d := range m.cfg.Declared {
 		m.declared[d.ID] = true
 		r, known := restored[d.ID]

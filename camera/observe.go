@@ -1,15 +1,14 @@
 package camera
 
 import (
-	"time"
-
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/rtsp"
 )
 
 // snapshot returns the camera as it is now.
 func (c *camera) snapshot() Snapshot {
-	now := time.Now()
+	now := failpoint.Now()
 	v := c.health.view()
 	last := c.totals.getLast()
 	s := Snapshot{

@@ -13,6 +13,7 @@ import (
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/fault"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -75,7 +76,7 @@ func (p *pipeline) run(ctx context.Context) {
 		<-p.after // the publisher belongs to one goroutine at a time
 	}
 	p.emit, p.choose = p.publisher.emit, p.publisher.choose
-	p.idle.since = time.Now()
+	p.idle.since = failpoint.Now()
 	defer p.discard()
 	// A new decoder knows nothing of the pictures that the old one had chosen.
 	p.publisher.forget()
@@ -109,7 +110,7 @@ func (p *pipeline) guarded(ctx context.Context, u *unit) {
 
 // step takes one unit.
 func (p *pipeline) step(ctx context.Context, u *unit) {
-	now := time.Now()
+	now := failpoint.Now()
 	pol := p.policy.Load()
 	p.publisher.interval = pol.interval
 	if u.flush {
@@ -245,7 +246,7 @@ func (p *pipeline) fail(err error) { p.failAs(fault.Decode, err) }
 func (p *pipeline) failAs(class fault.Class, err error) {
 	p.discard()
 	p.retry.wait = min(max(2*p.retry.wait, minRecreate), maxRecreate)
-	p.retry.at = time.Now().Add(p.retry.wait)
+	p.retry.at = failpoint.Now().Add(p.retry.wait)
 	p.health.degraded(p.publisher.epoch, fault.New(class, "decode", err))
 }
 

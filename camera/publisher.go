@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // selectedMax is more pictures than any decoder holds between choosing and
@@ -109,7 +110,7 @@ func (p *publisher) emit(f *frame.Frame) error {
 	f.Published = p.totals.published.Add(1)
 	f.Dropped = p.totals.drops()
 	p.totals.setLast(f, p.still.look(f))
-	p.rate.add(time.Now(), 0)
+	p.rate.add(failpoint.Now(), 0)
 	p.ring.Publish(f)
 	if f.Corrupt {
 		p.totals.corrupt.Add(1)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -31,6 +32,7 @@ type unit struct {
 // bounded in units and bytes. It never blocks the one who pushes: when it is full,
 // whole GOPs go.
 type queue struct {
+	camera  string // for failpoints
 	buffers *buffers
 	shed    func(n int)   // told of units that went in favour of another camera's
 	wake    chan struct{} // has room for one
@@ -90,6 +92,10 @@ func (q *queue) try(u *unit) (o offer, noRoom bool) {
 	defer q.mu.Unlock()
 	if q.stopped {
 		return offer{waiting: 1}, false
+	}
+	if failpoint.QueueFull.Hit(q.camera) {
+		q.waiting, q.overflow = true, true
+		return offer{full: 1}, false
 	}
 	if q.waiting {
 		if !u.RandomAccess {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -103,7 +104,7 @@ func (c *camera) supervise(ctx context.Context) {
 			}
 			used = changes
 		}
-		started := time.Now()
+		started := failpoint.Now()
 		c.health.attempting()
 		delivered, err := c.try(ctx, spec, changes, invalid)
 		if ctx.Err() != nil {
@@ -117,7 +118,7 @@ func (c *camera) supervise(ctx context.Context) {
 		}
 		wait := max(policy.Failed(err, time.Since(started)), minWait)
 		if e, ok := errors.AsType[*fault.Error](err); !ok || !e.Immediate || wait > minWait {
-			c.health.failed(err, time.Now().Add(wait))
+			c.health.failed(err, failpoint.Now().Add(wait))
 		}
 		c.pause(ctx, wait)
 	}

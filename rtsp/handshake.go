@@ -12,6 +12,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 
 	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -39,7 +40,7 @@ func (a *attempt) handshake() error {
 		}
 	}
 	a.client.OnPacketRTCP(desc.Medias[0], a.onRTCP)
-	a.begun = time.Now()
+	a.begun = failpoint.Now()
 	if a.track.frameRate > 0 {
 		a.gap.Store(int64(min(float64(time.Second)/a.track.frameRate, float64(maxGap))))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 	"github.com/frameport/frameport/rtsp/clock"
 	"github.com/frameport/frameport/rtsp/rtpdepay"
@@ -27,7 +28,7 @@ func (a *attempt) receiver(f *videoFormat) func(*rtp.Packet) {
 		if a.over.Load() {
 			return
 		}
-		now := time.Now()
+		now := failpoint.Now()
 		if a.lastRTP.Swap(max(1, int64(now.Sub(a.begun)))) == 0 {
 			a.src.remember(a.protocol)
 		}
@@ -97,7 +98,7 @@ func (a *attempt) onRTCP(pkt rtcp.Packet) {
 	if a.over.Load() {
 		return
 	}
-	now := time.Now()
+	now := failpoint.Now()
 	report, ok := pkt.(*rtcp.SenderReport)
 	if !ok {
 		return

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 const (
@@ -164,6 +165,9 @@ func writeSynced(path string, data []byte) error {
 		return err
 	}
 	_, err = file.Write(data)
+	if failpoint.DiskFull.Hit("") {
+		err = syscall.ENOSPC
+	}
 	if err == nil {
 		err = file.Sync()
 	}

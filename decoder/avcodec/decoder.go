@@ -3,13 +3,13 @@ package avcodec
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/asticode/go-astiav"
 
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/decoder/internal/stream"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -108,6 +108,9 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	}
 	if len(au.Data) == 0 {
 		return fmt.Errorf("%w: it is empty", decoder.ErrCorrupt)
+	}
+	if err := failpoint.Decoding(d.cfg.Camera, au.Data); err != nil {
+		return err
 	}
 	if err := d.guard.Check(au.Data); err != nil {
 		return err
@@ -218,7 +221,7 @@ func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture
 	w, h := stream.Fit(p.width, p.height, d.cfg.Output)
 	info := frame.Info{
 		Times:   u.Times,
-		Decoded: time.Now(),
+		Decoded: failpoint.Now(),
 		Format:  media.PixelI420,
 		Width:   w,
 		Height:  h,
@@ -254,7 +257,7 @@ func (d *Decoder) deliver(pic *picture, emit func(*frame.Frame) error) (*picture
 	if err != nil {
 		return pic, err
 	}
-	info.Decoded = time.Now()
+	info.Decoded = failpoint.Now()
 	if gone, _ := d.sharing.harmed(); gone {
 		info.Corrupt = true
 	}

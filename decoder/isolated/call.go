@@ -7,6 +7,7 @@ import (
 
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -178,7 +179,7 @@ func (d *Decoder) frame(p *picture) (*frame.Frame, error) {
 		u = &d.units[d.number%window]
 	}
 	info := frame.Info{
-		Times: u.times, Decoded: time.Now(), Format: media.PixelI420, Width: w, Height: h,
+		Times: u.times, Decoded: failpoint.Now(), Format: media.PixelI420, Width: w, Height: h,
 		Color: p.color, KeyFrame: p.key, Corrupt: p.corrupt,
 	}
 	info.PTS = p.pts

@@ -11,6 +11,7 @@ import (
 
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/internal/shm"
 	"github.com/frameport/frameport/media"
 )
@@ -149,7 +150,7 @@ func (d *Decoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*f
 	d.out = appendUnit(begin(d.out[:0], msgDecode), unitHeader{d.number, au.PTS, au.RandomAccess, au.NonReference, d.choosy > 0})
 	d.choosy = max(d.choosy-1, 0)
 	d.out = d.memory.takeReleased(d.out)
-	d.out = finish(append(d.out, au.Data...), 0)
+	d.out = finish(append(d.out, failpoint.Carry(d.cfg.Camera, au.Data)...), 0)
 	return d.call(emit)
 }
 

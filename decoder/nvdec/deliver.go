@@ -3,7 +3,6 @@ package nvdec
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/decoder/internal/stream"
@@ -11,6 +10,7 @@ import (
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/gpu/kernels"
 	"github.com/frameport/frameport/gpu/surface"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -74,7 +74,7 @@ func (d *Decoder) publish(slot *surface.Slot, token int64, u stream.Unit, emit f
 	s := d.session.setup
 	f := slot.Publish(frame.Info{
 		Times:    u.Times,
-		Decoded:  time.Now(),
+		Decoded:  failpoint.Now(),
 		Format:   media.PixelNV12,
 		Width:    s.width,
 		Height:   s.height,

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // Folder holds the regions of one worker, which no other worker uses meanwhile.
@@ -77,6 +79,9 @@ func (f *Folder) Create(size int64) (*Region, error) {
 	}
 	if f.loan != nil {
 		return f.loan.region(size)
+	}
+	if failpoint.SharedMemory.Hit("") {
+		return nil, fmt.Errorf("%w: a failpoint says so", ErrFull)
 	}
 	f.mu.Lock()
 	if f.lock == nil {
