@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 )
 
 // CameraAddresses are the settings about where cameras may be.
@@ -15,6 +17,26 @@ type CameraAddresses struct {
 	Allow []Network `yaml:"allow"`
 	// Loopback allows cameras on the worker's machine.
 	Loopback bool `yaml:"loopback"`
+	// Ports are those that cameras may be at; none = the usual ones.
+	Ports []Ports `yaml:"ports"`
+}
+
+// Ports is a range of ports, or one.
+type Ports struct{ First, Last uint16 }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Ports) UnmarshalText(text []byte) error {
+	first, last, isRange := strings.Cut(string(text), "-")
+	a, err := strconv.ParseUint(first, 10, 16)
+	b := a
+	if isRange && err == nil {
+		b, err = strconv.ParseUint(last, 10, 16)
+	}
+	if err != nil || a == 0 || b < a {
+		return fmt.Errorf("%.60q is no port; write a number from 1 to 65535 or a range such as 7000-7999", text)
+	}
+	p.First, p.Last = uint16(a), uint16(b)
+	return nil
 }
 
 // Network is a network in CIDR notation, or one address.

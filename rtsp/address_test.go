@@ -208,3 +208,41 @@ func resolver(t *testing.T, answer netip.Addr) *net.Resolver {
 		return (&net.Dialer{}).DialContext(ctx, "udp", pc.LocalAddr().String())
 	}}
 }
+
+// A port where no camera may be is not knocked at: not for a URL, not for a redirect, and
+// however the host is written.
+func TestHostilePorts(t *testing.T) {
+	t.Parallel()
+	b := newBystander(t)
+	_, h := startSim(t, camsim.Config{}, "h264_720p", nil)
+	camera, err := netip.ParseAddrPort(strings.TrimPrefix(strings.SplitN(h.URL(), "/", 4)[2], "@"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := &address.Policy{Loopback: true, Ports: []address.PortRange{{First: camera.Port(), Last: camera.Port()}}}
+	run := func(s *rtsp.Source) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		err := s.Run(ctx, func(*media.AccessUnit) error { return errDone })
+		if f, ok := errors.AsType[*fault.Error](err); !ok || f.Class != fault.Policy || !strings.Contains(err.Error(), "--camera-ports") {
+			t.Error(err)
+		}
+	}
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"} {
+		u, _, err := rtsp.ParseURL("rtsp://" + host + ":" + b.port + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := rtsp.New(rtsp.Config{URL: u, Transport: rtsp.TransportTCP, DialContext: policy.Dialer().DialContext})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(s)
+	}
+	h.Set(func(s *camsim.Behaviour) { s.RedirectTo = "rtsp://" + camera.Addr().String() + ":" + b.port + "/" })
+	run(simSource(t, h, func(c *rtsp.Config) { c.DialContext = policy.Dialer().DialContext }))
+	if h.Stats().Redirects == 0 {
+		t.Error("the camera was not asked")
+	}
+}

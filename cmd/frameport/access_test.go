@@ -114,8 +114,8 @@ func TestWorkerWithTLSAndTokens(t *testing.T) {
 	}
 	at, local := "--address="+w.grpc, "--address=unix:"+socket
 	secure := "--tls-ca=" + ca.File
-	camera(0, "added door", "add", "door", "rtsp://127.0.0.1:1/x", "-l", "site=north", at, secure, "--token-file="+operatorFile)
-	camera(0, "added yard", "add", "yard", "rtsp://127.0.0.1:1/y", local)
+	camera(0, "added door", "add", "door", "rtsp://127.0.0.1:1025/x", "-l", "site=north", at, secure, "--token-file="+operatorFile)
+	camera(0, "added yard", "add", "yard", "rtsp://127.0.0.1:1025/y", local)
 	camera(0, "door", "list", at, secure, "--token-file="+viewerFile)
 	camera(1, "[NotFound CAMERA_NOT_FOUND]", "show", "yard", at, secure, "--token-file="+viewerFile)
 	camera(1, "[PermissionDenied PERMISSION_DENIED]", "remove", "door", at, secure, "--token-file="+viewerFile)

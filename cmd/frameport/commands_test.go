@@ -234,7 +234,7 @@ func TestWatchCommand(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	// A camera that gives nothing is told, with the reason.
-	if _, errs, status := w.command(t, "camera", "add", "lot", "rtsp://127.0.0.1:1/x"); status != 0 {
+	if _, errs, status := w.command(t, "camera", "add", "lot", "rtsp://127.0.0.1:1025/x"); status != 0 {
 		t.Fatal(errs)
 	}
 	out, errs, status = w.command(t, "watch", "lot", "--duration=1500ms")

@@ -30,7 +30,7 @@ func TestCamerasSurviveACrash(t *testing.T) {
 	site := NewSite(t, camsim.Config{})
 	dir := filepath.Join(t.TempDir(), "state")
 	config := filepath.Join(t.TempDir(), "cameras.yaml")
-	if err := os.WriteFile(config, []byte("cameras:\n  declared: {url: 'rtsp://127.0.0.1:1/a'}\n  unwanted: {url: 'rtsp://127.0.0.1:1/b'}\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("cameras:\n  declared: {url: 'rtsp://127.0.0.1:1025/a'}\n  unwanted: {url: 'rtsp://127.0.0.1:1025/b'}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{"--state-dir=" + dir, "--config=" + config}
@@ -86,7 +86,7 @@ func TestBadStateFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "cameras.json")
 	w := start(t, nil, "--state-dir="+dir)
-	w.add("cam", &frameportv1.CameraSpec{Url: "rtsp://127.0.0.1:1/a"})
+	w.add("cam", &frameportv1.CameraSpec{Url: "rtsp://127.0.0.1:1025/a"})
 	w.stop()
 	good, err := os.ReadFile(file)
 	if err != nil {

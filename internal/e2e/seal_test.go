@@ -35,7 +35,7 @@ func TestSealedState(t *testing.T) {
 		}
 	}
 	spec := &frameportv1.CameraSpec{
-		Url: withLogin("rtsp://127.0.0.1:1/a", canary), Labels: map[string]string{"door": "1"},
+		Url: withLogin("rtsp://127.0.0.1:1025/a", canary), Labels: map[string]string{"door": "1"},
 	}
 	keyed := []string{"FRAMEPORT_STATE_KEY=" + text}
 	w := start(t, keyed, "--state-dir="+dir, "--log-level=debug")

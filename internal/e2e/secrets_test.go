@@ -95,7 +95,7 @@ func TestSecrets(t *testing.T) {
 				"wrong-url":    {Url: withLogin(lockedBasic, wrongCanary), Transport: tcp},
 				"tls":          {Url: untrusted, Credentials: login(canary)},
 				"no-host":      {Url: withLogin("rtsp://no-such-host.invalid/live", canary)},
-				"refused":      {Url: withLogin("rtsp://127.0.0.1:1/live", canary)},
+				"refused":      {Url: withLogin("rtsp://127.0.0.1:1025/live", canary)},
 				"wrong-server": {Url: withLogin("rtsp://"+other.Listener.Addr().String()+"/live", canary)},
 			} {
 				w.add(id, spec)

@@ -13,7 +13,7 @@ import (
 var ErrDenied = errors.New("address not allowed")
 
 // Policy says where cameras may be. The zero value allows all addresses that cameras
-// usually have, in private and public networks.
+// usually have, in private and public networks, and the ports that they have there.
 type Policy struct {
 	// Deny are networks where no camera may be, and Allow those where cameras may be
 	// although their addresses are special or in a network that is denied. Of the networks
@@ -21,6 +21,8 @@ type Policy struct {
 	Deny, Allow []netip.Prefix
 	// Loopback allows cameras on this machine.
 	Loopback bool
+	// Ports are those that cameras may be at; none = [DefaultPorts].
+	Ports []PortRange
 	// Own says whether an address is one of the worker's own listeners, where no camera
 	// can be; nil = none is.
 	Own func(netip.AddrPort) bool
@@ -77,7 +79,7 @@ func (p *Policy) Check(to netip.AddrPort) error {
 			return fmt.Errorf("%w: %s is %s; if a camera is there, start the worker with %s", ErrDenied, to.Addr(), what, hint)
 		}
 	}
-	return nil
+	return p.CheckPort(to.Port())
 }
 
 // smallest is the smallest network with a; not valid when there is none.

@@ -20,6 +20,12 @@ func TestPolicy(t *testing.T) {
 		}
 		return out
 	}
+	ports := func(bounds ...uint16) (out []address.PortRange) {
+		for i := 0; i < len(bounds); i += 2 {
+			out = append(out, address.PortRange{First: bounds[i], Last: bounds[i+1]})
+		}
+		return out
+	}
 	usual := &address.Policy{}
 	for _, c := range []struct {
 		policy *address.Policy
@@ -93,6 +99,31 @@ func TestPolicy(t *testing.T) {
 		{&address.Policy{Deny: prefixes("10.1.7.0/24", "10.0.0.0/8"), Allow: prefixes("10.1.0.0/16")}, "10.1.7.1:554", "in 10.1.7.0/24, which --camera-deny"},
 		{&address.Policy{Deny: prefixes("10.1.0.0/16"), Allow: prefixes("10.1.0.0/16")}, "10.1.0.1:554", "--camera-deny"},
 		{&address.Policy{Deny: prefixes("0.0.0.0/0", "::/0")}, "192.0.2.1:554", "--camera-deny"},
+
+		{usual, "192.0.2.10:80", ""},
+		{usual, "192.0.2.10:322", ""},
+		{usual, "192.0.2.10:443", ""},
+		{usual, "192.0.2.10:1024", ""},
+		{usual, "192.0.2.10:8554", ""},
+		{usual, "[2001:db8::7]:65535", ""},
+		{usual, "192.0.2.10:0", "at port 0"},
+		{usual, "192.0.2.10:1", "at port 1,"},
+		{usual, "192.0.2.10:22", "--camera-ports 80,322,443,554,1024-65535,22"},
+		{usual, "192.0.2.10:25", "at port 25"},
+		{usual, "192.0.2.10:79", "at port 79"},
+		{usual, "192.0.2.10:81", "at port 81"},
+		{usual, "[2001:db8::7]:445", "at port 445"},
+		{usual, "[::ffff:192.0.2.10]:1023", "at port 1023"},
+		{usual, "127.0.0.1:22", "loopback"}, // the address first
+		{&address.Policy{Loopback: true}, "127.0.0.1:22", "at port 22"},
+		{&address.Policy{Allow: prefixes("192.0.2.10/32")}, "192.0.2.10:22", "at port 22"},
+		{&address.Policy{Ports: ports(554, 554)}, "192.0.2.10:554", ""},
+		{&address.Policy{Ports: ports(554, 554)}, "192.0.2.10:8554", "--camera-ports 554,8554"},
+		{&address.Policy{Ports: ports(554, 554)}, "192.0.2.10:80", "at port 80"},
+		{&address.Policy{Ports: ports(554, 554, 7000, 7010)}, "192.0.2.10:7010", ""},
+		{&address.Policy{Ports: ports(554, 554, 7000, 7010)}, "192.0.2.10:7011", "--camera-ports 554,7000-7010,7011"},
+		{&address.Policy{Ports: ports(1, 65535)}, "192.0.2.10:22", ""},
+		{&address.Policy{Ports: ports(1, 65535)}, "169.254.169.254:80", "link-local"},
 	} {
 		err := c.policy.Check(netip.MustParseAddrPort(c.to))
 		switch {
