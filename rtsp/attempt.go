@@ -58,7 +58,7 @@ type attempt struct {
 	control    *url.URL
 
 	playing   atomic.Bool
-	keepalive atomic.Int64 // when the last one was sent, Unix nanoseconds
+	keepalive atomic.Int64 // when the last one was sent, since begun; 0 = none was
 	failed    chan struct{}
 
 	mu      sync.Mutex

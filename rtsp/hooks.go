@@ -11,6 +11,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 
 	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // Note: [Message hooks]
@@ -64,7 +65,7 @@ func (a *attempt) onRequest(req *base.Request) {
 	case req.Method == base.Teardown:
 		l.teardown.Store(true)
 	case a.playing.Load():
-		a.keepalive.Store(time.Now().UnixNano())
+		a.keepalive.Store(max(1, int64(failpoint.Now().Sub(a.begun))))
 	default:
 		_ = l.SetReadDeadline(time.Now().Add(a.src.cfg.Timeouts.Response))
 	}
@@ -75,7 +76,7 @@ func (a *attempt) onResponse(ctx context.Context, res *base.Response) {
 		res.Header = base.Header{}
 	}
 	playing := a.playing.Load()
-	if l := a.link.Load(); l != nil && !playing && l.closing.Load() == 0 {
+	if l := a.link.Load(); l != nil && !playing && l.closing.Load() == nil {
 		_ = l.SetReadDeadline(time.Time{})
 	}
 	if res.StatusCode == base.StatusUnauthorized {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // link is one connection to a camera, as the library sees it. It closes the way
@@ -19,11 +21,11 @@ type link struct {
 	net.Conn          // TCP, or TLS over it
 	raw      net.Conn // the TCP connection
 
-	closing  atomic.Int64 // deadline for closing, Unix nanoseconds; 0 = open
-	teardown atomic.Bool  // TEARDOWN has been sent
-	broken   atomic.Bool  // reading or writing has failed
-	reading  sync.Mutex   // held while the library reads
-	lines    lineMender   // belongs to who holds reading
+	closing  atomic.Pointer[time.Time] // deadline for closing, also by the monotonic clock; nil = open
+	teardown atomic.Bool               // TEARDOWN has been sent
+	broken   atomic.Bool               // reading or writing has failed
+	reading  sync.Mutex                // held while the library reads
+	lines    lineMender                // belongs to who holds reading
 	closed   sync.Once
 }
 
@@ -31,14 +33,14 @@ type link struct {
 func (l *link) Read(p []byte) (int, error) {
 	l.reading.Lock()
 	defer l.reading.Unlock()
-	if l.closing.Load() != 0 {
+	if l.closing.Load() != nil {
 		return 0, io.EOF
 	}
 	if len(l.lines.out) > 0 {
 		return l.mended(p), nil
 	}
 	n, err := l.Conn.Read(p)
-	if err != nil && l.closing.Load() == 0 {
+	if err != nil && l.closing.Load() == nil {
 		l.broken.Store(true)
 	}
 	if l.lines.sound || n == 0 {
@@ -66,16 +68,16 @@ func (l *link) Write(p []byte) (int, error) {
 
 // SetWriteDeadline never lets a write outlive the closing budget.
 func (l *link) SetWriteDeadline(t time.Time) error {
-	if end := l.closing.Load(); end != 0 {
-		t = time.Unix(0, end)
+	if end := l.closing.Load(); end != nil {
+		t = *end
 	}
 	return l.Conn.SetWriteDeadline(t)
 }
 
 // beginClose starts the budget. From now on the library reads an end of file.
 func (l *link) beginClose(budget time.Duration) {
-	end := time.Now().Add(budget)
-	if l.closing.CompareAndSwap(0, end.UnixNano()) {
+	end := failpoint.Now().Add(budget)
+	if l.closing.CompareAndSwap(nil, &end) {
 		_ = l.Conn.SetReadDeadline(time.Now()) // wakes a reader
 		_ = l.Conn.SetWriteDeadline(end)
 	}
@@ -102,7 +104,7 @@ func (l *link) Close() error {
 
 // drain discards what the camera still sends until it answers or hangs up.
 func (l *link) drain() {
-	if l.Conn.SetReadDeadline(time.Unix(0, l.closing.Load())) != nil {
+	if l.Conn.SetReadDeadline(*l.closing.Load()) != nil {
 		return
 	}
 	answer := []byte("RTSP/1.")

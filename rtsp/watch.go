@@ -67,7 +67,7 @@ func (a *attempt) wait(ctx context.Context, ended chan error) error {
 // announce it; they get OPTIONS from now on.
 func (a *attempt) blameKeepalive() {
 	sent := a.keepalive.Load()
-	if sent != 0 && time.Since(time.Unix(0, sent)) < keepaliveBlame && a.failureOr(nil) == nil {
+	if sent != 0 && time.Since(a.begun)-time.Duration(sent) < keepaliveBlame && a.failureOr(nil) == nil {
 		a.src.plainKeepalive.Store(true)
 	}
 }

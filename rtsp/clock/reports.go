@@ -68,6 +68,9 @@ func (r *reports) add(ntp uint64, ext int64, arrived time.Time) {
 		r.rejected++
 		return
 	}
+	if r.n > 0 && r.hostStepped(arrived) {
+		r.forget() // the delays were measured against another time of day
+	}
 	if r.n > 0 {
 		off := at.Sub(r.lastNs) - ticks(ext-r.lastEx, r.rate)
 		if off > stepLimit || off < -stepLimit {
@@ -85,6 +88,13 @@ func (r *reports) add(ntp uint64, ext int64, arrived time.Time) {
 	r.lastAt, r.lastEx, r.lastNs = arrived, ext, at
 	r.suspect = max(0, r.suspect-1)
 	r.evaluate()
+}
+
+// hostStepped says whether this machine's time of day was set since the last report: it
+// has then gone another way than its monotonic clock.
+func (r *reports) hostStepped(arrived time.Time) bool {
+	off := arrived.Round(0).Sub(r.lastAt.Round(0)) - arrived.Sub(r.lastAt)
+	return off > stepLimit || off < -stepLimit
 }
 
 func (r *reports) evaluate() {
