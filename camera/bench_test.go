@@ -53,7 +53,7 @@ func idleCamera(tb testing.TB, mode config.DecodeMode) *camera {
 		newDecoder: func(r DecoderRequest) (decoder.Decoder, error) {
 			return &plainDecoder{frame.NewPool(8, r.Account), r.Config}, nil
 		},
-		buffers: &buffers{}, changed: n.changed, decoded: func(time.Duration) {},
+		buffers: &buffers{}, changed: n.changed, decoded: func(time.Duration) {}, waited: func(time.Duration) {},
 		deviceMemory: func(string) DeviceMemory { return DeviceMemory{} },
 	})
 	tb.Cleanup(func() { c.finish(ErrRemoved) })

@@ -25,6 +25,7 @@ type tools struct {
 	newDecoder   NewDecoder
 	newRetry     func() retrier
 	decoded      func(time.Duration)
+	waited       func(time.Duration)
 	deviceMemory func(id string) DeviceMemory
 	buffers      *buffers
 	changed      func() uint64
@@ -48,6 +49,8 @@ type camera struct {
 	sharing sharing
 	// unloaded: not decoded for want of memory; see Note: [Overload].
 	unloaded atomic.Bool
+	ration   atomic.Uint32   // how much is decoded; see Note: [Rationing]
+	load     load            // of the manager's guard
 	wake     chan struct{}   // has room for one: don't wait for the next attempt
 	after    <-chan struct{} // the camera of this id that was removed before is gone; nil = none
 	done     chan struct{}   // closed when nothing of the camera runs any more
@@ -107,7 +110,7 @@ func newCamera(id string, spec config.Camera, invalid error, added time.Time, lo
 	}
 	c.intake = intake{
 		policy: &c.policy, totals: &c.totals, rate: &c.units, health: c.health,
-		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused, unloaded: &c.unloaded,
+		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused, undecoded: c.undecoded,
 	}
 	return c
 }
@@ -129,7 +132,7 @@ func (c *camera) apply(spec config.Camera, release func()) {
 	c.release = release
 	reconnect := c.invalid != nil || !old.SameConnection(spec)
 	c.spec, c.invalid = spec, nil
-	before, p := c.policy.Load(), policyOf(spec)
+	before, p := c.policy.Load(), policyOf(spec).at(ration(c.ration.Load()))
 	c.policy.Store(p)
 	if reconnect {
 		c.changes++
@@ -183,14 +186,14 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped != nil || !c.policy.Load().decodes() || c.unloaded.Load() {
+	if c.stopped != nil || !c.policy.Load().decodes() || c.undecoded() != nil {
 		return nil
 	}
 	p := &pipeline{
 		queue: newQueue(c.tools.buffers, c.shed), policy: &c.policy, publisher: c.publisher,
 		health: c.health, totals: &c.totals, account: c.account, log: c.log,
 		refuse: c.refuse, after: c.lastDone, done: make(chan struct{}), base: time.Now(),
-		decoded: c.tools.decoded, sharing: &c.sharing,
+		decoded: c.tools.decoded, waited: c.tools.waited, sharing: &c.sharing,
 	}
 	p.queue.camera = c.id
 	p.create = func(cfg decoder.Config, pol *policy) (decoder.Decoder, error) { return c.create(p, cfg, pol) }

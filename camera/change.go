@@ -39,6 +39,9 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 	if err := m.full(stopAdmitting); err != nil {
 		return Snapshot{}, err
 	}
+	if err := m.crowded(spec); err != nil {
+		return Snapshot{}, err
+	}
 	release, err := m.cfg.Admit(id, spec)
 	if err != nil {
 		return Snapshot{}, err

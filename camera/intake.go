@@ -27,8 +27,8 @@ type intake struct {
 	began   func(*media.Format)
 	pipe    func(context.Context) *pipeline // the running one, started if need be; nil = none is to run
 	refused func(*media.Format) *fault.Error
-	// unloaded: nothing is decoded for want of memory
-	unloaded *atomic.Bool
+	// undecoded is why nothing is decoded although it should be; nil = it is
+	undecoded func() *fault.Error
 
 	// of the attempt
 	units  uint64
@@ -129,13 +129,16 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 		p.mode == config.DecodeSkipNonReference && au.NonReference,
 		intra && !in.pacer.take(au.PTS, p.interval):
 		in.totals.policy.Add(1)
+		if p.rationed {
+			in.troubled(errProcessors, now)
+		}
 		return
 	}
 	pipe := in.pipe(ctx)
 	if pipe == nil {
 		in.totals.policy.Add(1)
-		if in.unloaded.Load() {
-			in.troubled(errOverload, now)
+		if why := in.undecoded(); why != nil {
+			in.troubled(why, now)
 		}
 		return
 	}
@@ -147,6 +150,7 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 		in.troubled(errFlood, now)
 		return
 	}
+	in.totals.offered.Add(workOf(au))
 	if left == config.DecodeKeyframes && p.mode != left {
 		pipe.queue.restart() // what lies between the key frames was never decoded
 	}

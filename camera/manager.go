@@ -52,6 +52,13 @@ type ManagerConfig struct {
 	// Pressure returns how much of the memory limit the process uses, from 0 to 1. It is
 	// asked once a second; nil = there is no limit. See Note: [Overload].
 	Pressure func() float64
+	// Processors is how many cameras may be late at the same time before that is taken for
+	// an overload, in which those that were added last give way; 0 = none ever does. See
+	// Note: [Rationing].
+	Processors int
+	// Waited is told how long each access unit waited to be decoded, on the decoding
+	// goroutine; nil = nobody wants to know.
+	Waited func(time.Duration)
 }
 
 // Store keeps cameras across restarts; statefile.File is one.
@@ -70,6 +77,7 @@ type Manager struct {
 	notifier notifier
 	start    chan struct{} // has room for one: there are cameras to start
 	pressure atomic.Uint64 // bits of what Pressure said last
+	short    atomic.Int64  // cameras that are decoded less than they should be, for want of processors
 
 	change sync.Mutex // held over a change and its saving; before mu
 
@@ -104,6 +112,9 @@ func NewManager(cfg ManagerConfig) *Manager {
 	if cfg.Decoded == nil {
 		cfg.Decoded = func(time.Duration) {}
 	}
+	if cfg.Waited == nil {
+		cfg.Waited = func(time.Duration) {}
+	}
 	if cfg.Account == nil {
 		cfg.Account = &frame.Account{}
 	}
@@ -120,7 +131,7 @@ func NewManager(cfg ManagerConfig) *Manager {
 	}
 	m.tools = tools{
 		newSource: cfg.NewSource, newDecoder: cfg.NewDecoder, buffers: &buffers{limit: cfg.UnitMemory}, changed: m.notifier.changed,
-		newRetry: func() retrier { return retry.New(nil) }, decoded: cfg.Decoded, deviceMemory: cfg.DeviceMemory,
+		newRetry: func() retrier { return retry.New(nil) }, decoded: cfg.Decoded, waited: cfg.Waited, deviceMemory: cfg.DeviceMemory,
 	}
 	m.restore()
 	return m
@@ -130,7 +141,7 @@ func NewManager(cfg ManagerConfig) *Manager {
 // ctx's error and may be called once.
 func (m *Manager) Run(ctx context.Context) error {
 	var cameras sync.WaitGroup
-	if m.cfg.Pressure != nil {
+	if m.cfg.Pressure != nil || m.cfg.Processors > 0 {
 		cameras.Go(func() { m.guard(ctx) })
 	}
 	for ctx.Err() == nil {

@@ -29,26 +29,39 @@ func (m *Manager) guard(ctx context.Context) {
 	ticker := time.NewTicker(overloadTick)
 	defer ticker.Stop()
 	var shed time.Time // when a camera was last not decoded any more
+	work := rationing{processors: m.cfg.Processors}
 	for {
 		select {
 		case now := <-ticker.C:
-			pressure := m.cfg.Pressure()
-			m.pressure.Store(math.Float64bits(pressure))
-			switch {
-			case pressure >= stopDecoding:
-				if c := m.youngest(); c != nil {
-					c.unload()
-				}
-				shed = now
-			case pressure < stopAdmitting && now.Sub(shed) >= overloadRest:
-				if c := m.eldestUnloaded(); c != nil {
-					c.reload()
-				}
+			if m.cfg.Pressure != nil {
+				shed = m.relieve(now, shed)
+			}
+			if m.cfg.Processors > 0 {
+				m.share(now, &work)
 			}
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// relieve has cameras give way to the pressure, and come back. It takes and returns when
+// one gave way last.
+func (m *Manager) relieve(now, shed time.Time) time.Time {
+	pressure := m.cfg.Pressure()
+	m.pressure.Store(math.Float64bits(pressure))
+	switch {
+	case pressure >= stopDecoding:
+		if c := m.youngest(); c != nil {
+			c.unload()
+		}
+		return now
+	case pressure < stopAdmitting && now.Sub(shed) >= overloadRest:
+		if c := m.eldestUnloaded(); c != nil {
+			c.reload()
+		}
+	}
+	return shed
 }
 
 // youngest returns the camera that was added last of those that are decoded; nil = none.

@@ -40,6 +40,7 @@ type pipeline struct {
 	account   *frame.Account
 	refuse    func(*media.Format, *fault.Error) // the stream can't be decoded here
 	decoded   func(time.Duration)               // told how long each unit took
+	waited    func(time.Duration)               // and how long it waited before
 	sharing   *sharing
 	log       *slog.Logger
 
@@ -117,6 +118,8 @@ func (p *pipeline) step(ctx context.Context, u *unit) {
 		p.drain(ctx)
 		return
 	}
+	p.waited(now.Sub(u.Received))
+	defer p.totals.handled.Add(workOf(&u.AccessUnit))
 	if p.publisher.epoch != u.epoch {
 		p.drain(ctx)
 		p.publisher.begin(u.epoch)

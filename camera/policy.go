@@ -16,7 +16,8 @@ type policy struct {
 	output   decoder.Output
 	backend  config.BackendKind
 	device   string
-	frames   int // that the ring keeps
+	frames   int  // that the ring keeps
+	rationed bool // less than the specification asks for
 }
 
 func policyOf(c config.Camera) *policy {

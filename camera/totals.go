@@ -15,6 +15,7 @@ type totals struct {
 	policy, network, decode, overrun atomic.Uint64 // dropped, by reason
 	attempts, sessions               atomic.Uint64
 	epoch                            atomic.Uint64
+	offered, handled                 atomic.Uint64 // work to be decoded, and taken up; see workOf
 
 	mu   sync.Mutex
 	last lastFrame

@@ -16,6 +16,9 @@ var (
 			"decode fewer cameras, use decode mode KEYFRAMES, or raise --access-unit-memory"))
 	errOverload = fault.New(fault.Limit, "decode", errors.New(
 		"the worker's memory is nearly full, and cameras that were added last are not decoded: remove cameras, choose smaller streams, or raise GOMEMLIMIT"))
+	errProcessors = fault.New(fault.Limit, "decode", errors.New(
+		"decoding can't keep up with all cameras, and of those that were added last only key frames are decoded, or nothing: remove cameras, "+
+			"choose smaller streams or lower frame rates, or use decode mode KEYFRAMES"))
 	errFlood = fault.New(fault.Limit, "decode", fmt.Errorf(
 		"the camera sends more than %d pictures a second, of which no more are decoded: set a lower frame rate in the camera", floodRate))
 	errStuck = fault.New(fault.Decode, "decode", errors.New(

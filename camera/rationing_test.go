@@ -1,0 +1,303 @@
+package camera
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/decoder"
+	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/media"
+)
+
+const machineProcessors = 2
+
+// machine has processors that all decoders share.
+type machine struct {
+	slots chan struct{}
+	every time.Duration // between the pictures of its cameras
+	cost  atomic.Int64  // of a picture, in nanoseconds
+}
+
+// sharedDecoder decodes when a processor is free.
+type sharedDecoder struct {
+	decoder.Decoder
+	machine *machine
+}
+
+func (d *sharedDecoder) Decode(ctx context.Context, au *media.AccessUnit, emit func(*frame.Frame) error) error {
+	select {
+	case d.machine.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-time.After(time.Duration(d.machine.cost.Load()))
+	<-d.machine.slots
+	return d.Decoder.Decode(ctx, au, emit)
+}
+
+// newMachine starts a manager on a machine that decodes so many cameras. It knows of so
+// many processors.
+func newMachine(t *testing.T, every time.Duration, decodable float64, known int) (*world, *machine) {
+	m := &machine{slots: make(chan struct{}, machineProcessors), every: every}
+	m.decodes(decodable)
+	w := newWorld(t, func(c *ManagerConfig) {
+		c.Processors = known
+		inner := c.NewDecoder
+		c.NewDecoder = func(r DecoderRequest) (decoder.Decoder, error) {
+			d, err := inner(r)
+			if err != nil {
+				return nil, err
+			}
+			return &sharedDecoder{d, m}, nil
+		}
+	})
+	return w.run(), m
+}
+
+func (m *machine) decodes(cameras float64) {
+	m.cost.Store(int64(machineProcessors * float64(m.every) / cameras))
+}
+
+// crowd adds cameras.
+func (w *world) crowd(cameras int, every time.Duration) {
+	for n := range cameras {
+		w.add(fmt.Sprintf("%02d", n), w.script(fmt.Sprint("h", n), step{units: -1, every: every}), nil)
+		after(3 * time.Millisecond)
+	}
+}
+
+// whole returns how many of the cameras run and have lost nothing for a while, the eldest
+// first up to the first that has. The others must be short of pictures, and say so.
+func (w *world) whole(ids []string) (whole int) {
+	w.t.Helper()
+	before := map[string]Snapshot{}
+	const long = 5 * time.Second
+	for was := -1; was != w.changes(); { // a while in which nobody's ration changed
+		was = w.changes()
+		for _, id := range ids {
+			before[id] = w.get(id)
+		}
+		after(long)
+	}
+	lacking := ""
+	for _, id := range ids {
+		s, was := w.get(id), before[id]
+		frames := s.Counters.FramesPublished - was.Counters.FramesPublished
+		switch {
+		case s.State == StateRunning && frames >= uint64(long/unitEvery)-3:
+			if lacking != "" {
+				w.t.Errorf("camera %s is whole, although %s, which is older, is not", id, lacking)
+			}
+			whole++
+		case s.State == StateDegraded && s.Fault.Class == fault.Limit && frames <= uint64(long/time.Second)+1:
+			lacking = id
+		default:
+			w.t.Errorf("camera %s is %v with %v and has %d frames in %v", id, s.State, s.Fault.Class, frames, long)
+		}
+	}
+	return whole
+}
+
+// changes is how often rations changed.
+func (w *world) changes() int { return strings.Count(w.logs.String(), "is decoded") }
+
+func ids(from, to, step int) (list []string) {
+	for n := from; n < to; n += step {
+		list = append(list, fmt.Sprintf("%02d", n))
+	}
+	return list
+}
+
+// With twice the cameras that can be decoded, the eldest stay whole, the newest show key
+// frames and say why, and no camera is admitted. When the load has gone, all are whole
+// within ten seconds.
+func TestRationing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := newMachine(t, unitEvery, 8, machineProcessors)
+		defer w.stop()
+		w.crowd(16, unitEvery)
+		after(40 * time.Second)
+		if n := w.whole(ids(0, 16, 1)); n < 5 || n > 8 {
+			t.Errorf("%d of 8 cameras that could be decoded are whole", n)
+		}
+		if s := w.get("15"); s.Fault.Message != errProcessors.Error() || s.Counters.ConnectAttempts != 1 {
+			t.Errorf("%d connections, %q", s.Counters.ConnectAttempts, s.Fault.Message)
+		}
+		frames := w.get("15").Counters.FramesPublished
+		after(10 * time.Second)
+		if n := w.get("15").Counters.FramesPublished - frames; n < 8 || n > 11 {
+			t.Errorf("%d key frames of the newest in 10 s", n)
+		}
+		if n := w.m.Rationed(); n < 8 || n > 11 {
+			t.Errorf("%d cameras give way", n)
+		}
+		_, err := w.m.Add(t.Context(), "more", config.Camera{URL: "rtsp://h/more"})
+		if !errors.Is(err, ErrNoRoom) || !strings.Contains(err.Error(), "decoding can't keep up") {
+			t.Errorf("one more: %v", err)
+		}
+		w.add("quiet", "rtsp://h/quiet", func(c *config.Camera) { c.Decode.Mode = config.DecodeNone })
+
+		for _, id := range ids(0, 16, 2) {
+			if err := w.m.Remove(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		}
+		after(10 * time.Second)
+		if n := w.whole(ids(1, 16, 2)); n != 8 || w.m.Rationed() != 0 {
+			t.Errorf("%d of 8 are whole after the overload, %d give way", n, w.m.Rationed())
+		}
+		w.add("more", "rtsp://h/more", nil)
+	})
+}
+
+// What not even key frames are decoded of is nothing, and the eldest are the last that
+// this happens to.
+func TestRationingToNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := newMachine(t, unitEvery, 0.4, machineProcessors) // ten pictures a second
+		defer w.stop()
+		w.crowd(20, unitEvery)
+		after(2 * time.Minute)
+		n := int(w.decoders.Load())
+		if n < 3 || n > 12 {
+			t.Errorf("%d cameras are decoded", n)
+		}
+		for i, id := range ids(0, 20, 1) {
+			if s := w.expect(id, StateDegraded, fault.Limit); (s.Backend != "") != (i < n) {
+				t.Errorf("camera %d is decoded by %q, and %d are decoded", i, s.Backend, n)
+			}
+		}
+		m.decodes(100)
+		after(5 * time.Minute)
+		if n := w.whole(ids(0, 20, 1)); n != 20 {
+			t.Errorf("%d are whole on a faster machine", n)
+		}
+	})
+}
+
+// A camera that is too much for a processor is its own trouble, a machine that stands
+// still for some seconds is none, and without processors nobody gives way.
+func TestRationingOnlyInNeed(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		trouble func(w *world, m *machine)
+	}{
+		{"nothing", func(*world, *machine) { after(time.Minute) }},
+		{"stands still", func(_ *world, m *machine) {
+			for range 3 {
+				for range machineProcessors {
+					m.slots <- struct{}{}
+				}
+				after(4 * time.Second)
+				for range machineProcessors {
+					<-m.slots
+				}
+				after(20 * time.Second)
+			}
+		}},
+		{"slow for some seconds", func(_ *world, m *machine) {
+			m.decodes(4)
+			after(5 * time.Second)
+			m.decodes(16)
+			after(time.Minute)
+		}},
+		{"off", func(w *world, m *machine) {
+			m.decodes(4)
+			after(time.Minute)
+			if s := w.get("07"); s.Counters.DroppedQueue == 0 {
+				w.t.Error("there was no overload")
+			}
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				known := machineProcessors
+				if tc.name == "off" {
+					known = 0
+				}
+				w, m := newMachine(t, unitEvery, 16, known)
+				defer w.stop()
+				w.crowd(8, unitEvery)
+				tc.trouble(w, m)
+				if s := w.logs.String(); strings.Contains(s, "less is decoded") {
+					t.Error(s)
+				}
+			})
+		})
+	}
+	t.Run("slow cameras", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, func(c *ManagerConfig) { c.Processors = machineProcessors }).run()
+			defer w.stop()
+			w.cost.Store(int64(2 * unitEvery))
+			w.crowd(machineProcessors, unitEvery)
+			after(time.Minute)
+			if n := w.m.Rationed(); n != 0 || w.get("00").Counters.DroppedQueue == 0 {
+				t.Errorf("%d give way", n)
+			}
+		})
+	})
+}
+
+// An overload that stays is not felt again and again: who is decoded changes seldom, and
+// ever more seldom.
+func TestRationingDoesNotFlap(t *testing.T) {
+	for _, cameras := range []int{9, 16} {
+		synctest.Test(t, func(t *testing.T) {
+			const every = 5 * unitEvery
+			w, _ := newMachine(t, every, 8, machineProcessors)
+			defer w.stop()
+			w.crowd(cameras, every)
+			after(5 * time.Minute)
+			first := w.changes()
+			after(25 * time.Minute)
+			if more := w.changes() - first; first < 1 || first > 12 || more > 12 {
+				t.Errorf("%d cameras: %d changes in 5 minutes, %d in the 25 after", cameras, first, more)
+			}
+		})
+	}
+}
+
+// A camera that is decoded key frames of anyway gives way only to nothing; one of single
+// pictures shows one a second; and a change of the specification does not end a ration.
+func TestPolicyUnderRation(t *testing.T) {
+	keys := &policy{mode: config.DecodeKeyframes}
+	if keys.at(rationKeys) != keys || keys.at(rationNone) != keys {
+		t.Error("key frames only is less than key frames only")
+	}
+	all := &policy{mode: config.DecodeAll, interval: 2 * time.Second}
+	if p := all.at(rationKeys); p.mode != config.DecodeKeyframes || p.interval != 2*time.Second || !p.rationed || all.rationed {
+		t.Errorf("%+v", p)
+	}
+	if all.at(rationAll) != all {
+		t.Error("a ration of everything is less")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil).run()
+		defer w.stop()
+		w.add("a", w.script("h", step{units: -1, change: func(_ int, au *media.AccessUnit) {
+			au.RandomAccess = true
+			au.Format = &media.Format{Codec: media.CodecMJPEG, Width: 64, Height: 48}
+		}}), nil)
+		after(time.Second)
+		w.m.cameras["a"].camera.setRation(rationKeys)
+		after(time.Second)
+		w.update("a", func(c *config.Camera) { c.Frame.RingSize = 3 })
+		before := w.get("a").Counters.FramesPublished
+		after(10 * time.Second)
+		if n := w.get("a").Counters.FramesPublished - before; n < 9 || n > 11 {
+			t.Errorf("%d pictures in 10 s", n)
+		}
+		w.m.cameras["a"].camera.setRation(rationAll)
+		after(time.Second)
+		w.expect("a", StateRunning, fault.None)
+	})
+}
