@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // CertificateFiles are where the worker's certificate is, in PEM.
@@ -93,7 +95,7 @@ func newMaterial(cert, key, authorities []byte) (*material, error) {
 			return nil, err
 		}
 	}
-	if end := m.certificate.Leaf.NotAfter; time.Now().After(end) {
+	if end := m.certificate.Leaf.NotAfter; failpoint.Now().After(end) {
 		return nil, fmt.Errorf("the certificate ended at %s; renew it", end.UTC().Format(time.RFC3339))
 	}
 	if authorities == nil {
@@ -115,6 +117,7 @@ func (c *Certificates) Config(protocols ...string) *tls.Config {
 			MinVersion:   tls.VersionTLS12,
 			NextProtos:   slices.Clone(protocols),
 			Certificates: []tls.Certificate{m.certificate},
+			Time:         failpoint.Now,
 		}
 		if m.clients != nil {
 			out.ClientAuth, out.ClientCAs = tls.RequireAndVerifyClientCert, m.clients

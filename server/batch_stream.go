@@ -14,6 +14,7 @@ import (
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/server/mapping"
 )
@@ -158,7 +159,7 @@ func (st *batchStream) batch(ctx context.Context, rows []row, cameras int, to pl
 		return outgoing{later: func(ctx context.Context) (outgoing, error) { return st.relay(ctx, b, put) }}, nil
 	}
 	return outgoing{frames: len(entries), bytes: each, write: func() error {
-		now := time.Now()
+		now := failpoint.Now()
 		b.SentTime = timestamppb.New(now)
 		return st.write(put(now))
 	}}, nil

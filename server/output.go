@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"strconv"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +16,7 @@ import (
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/server/mapping"
 )
@@ -101,7 +101,7 @@ func (o output) render(ctx context.Context, r Renderer, f *frame.Frame) (*render
 // message makes the message of a picture, as of now.
 func (o output) message(cameraID string, info *frame.Info, picture *render.Picture) *frameportv1.Frame {
 	m := mapping.Frame(cameraID, info, picture, o.spec)
-	m.SentTime = timestamppb.New(time.Now())
+	m.SentTime = timestamppb.New(failpoint.Now())
 	return m
 }
 

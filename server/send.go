@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/frameport/frameport/api/apierr"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // Note: [Slow clients]
@@ -27,7 +28,10 @@ import (
 // longer than a client may block.
 func (s *Server) send(ctx context.Context, method string, write func() error) error {
 	done := make(chan error, 1)
-	s.background.Go(func() { done <- write() })
+	s.background.Go(func() {
+		failpoint.SendBlocks.Wait(ctx.Done(), method)
+		done <- write()
+	})
 	timer := time.NewTimer(s.cfg.SlowConsumer)
 	defer timer.Stop()
 	select {

@@ -15,6 +15,7 @@ import (
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/server/mapping"
 )
 
@@ -137,7 +138,7 @@ func (st *shareStream) lease(rd *reader, f *frame.Frame, skipped *frameportv1.Sk
 		return outgoing{}, unready(err)
 	}
 	st.lost = 0
-	now := time.Now()
+	now := failpoint.Now()
 	m := mapping.Lease(st.id, &f.Info, at, skipped)
 	id, end := st.leases.lend(f.Retain().Release, now)
 	m.LeaseId, m.ExpireTime, m.SentTime = id, timestamppb.New(end), timestamppb.New(now)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/camera"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // stream is one call that answers with what is newest of some cameras: frames or
@@ -94,10 +95,13 @@ func (st *stream) run(ctx context.Context) error {
 	write := func(m outgoing) {
 		writing = &m
 		slow.Reset(st.cfg.SlowConsumer)
-		st.background.Go(func() { sent <- m.write() })
+		st.background.Go(func() {
+			failpoint.SendBlocks.Wait(ctx.Done(), st.method)
+			sent <- m.write()
+		})
 	}
 	for {
-		now := time.Now()
+		now := failpoint.Now()
 		lent := st.expire(now)
 		pending := len(away) // messages that will use up credits
 		if writing != nil {

@@ -1,12 +1,11 @@
 package telemetry
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/fault"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 )
 
@@ -69,7 +68,7 @@ func (c *cameraCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *cameraCollector) Collect(ch chan<- prometheus.Metric) {
-	now := time.Now()
+	now := failpoint.Now()
 	for _, s := range c.source.List() {
 		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{s.ID}, labels...)...)

@@ -10,6 +10,7 @@ import (
 	"github.com/frameport/frameport/backend"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 type doctorCmd struct {
@@ -41,7 +42,10 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	t := newTable(io.out)
-	t.row("version", version)
+	t.row("version", versionText())
+	if n := failpoint.Notice(); n != "" {
+		t.row("failpoints", n)
+	}
 	t.row("system", fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()))
 	t.row("backend", b.Choice.Kind.String())
 	t.row("reason", b.Choice.Reason)

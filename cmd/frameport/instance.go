@@ -34,7 +34,7 @@ func newInstance(started time.Time, b *backend.Backend, s config.Worker, account
 func (i instance) worker() *frameportv1.Worker {
 	limits, choice := decoder.DefaultLimits(), i.backend.Choice
 	return &frameportv1.Worker{
-		Version:    version,
+		Version:    versionText(),
 		InstanceId: i.id,
 		StartTime:  timestamppb.New(i.started),
 		Uptime:     durationpb.New(time.Since(i.started)), // of a clock that nobody sets

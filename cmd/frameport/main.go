@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, io streams) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(io.out, io.err),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars{"version": version},
+		kong.Vars{"version": versionText()},
 	)
 	if err != nil {
 		_, _ = fmt.Fprintln(io.err, "frameport:", err)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/gpu"
 	"github.com/frameport/frameport/inference"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/rtsp"
 	"github.com/frameport/frameport/rtsp/address"
@@ -41,7 +41,7 @@ type workerConfig struct {
 // reverse order: servers, cameras, renderer, encoder and converter, state file.
 // It fails when anything is left over.
 func runWorker(ctx context.Context, cfg workerConfig) (err error) {
-	started := time.Now()
+	started := failpoint.Now()
 	ctx, ending := context.WithCancel(ctx) // what begins to end has a time limit, whatever began it
 	defer ending()
 	closing := func(what string, close func() error) {
@@ -54,6 +54,12 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		cfg.abort = abort
 	}
 	defer limitShutdown(ctx, cfg.log, cfg.abort)()
+	if n := failpoint.Notice(); n != "" {
+		cfg.log.Warn("failpoints: " + n)
+	}
+	if err := failpoint.FromEnvironment(); err != nil {
+		return err
+	}
 	s := cfg.settings
 	if err := s.Validate(); err != nil {
 		return err
@@ -146,7 +152,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	if cfg.ready != nil {
 		cfg.ready(servers.addresses())
 	}
-	cfg.log.Info("serving", "version", version, "grpc", servers.grpcText(), "http", text(servers.http),
+	cfg.log.Info("serving", "version", versionText(), "grpc", servers.grpcText(), "http", text(servers.http),
 		"backend", b.Choice.Kind, "reason", b.Choice.Reason, "cameras", len(manager.List()), "state", s.StateDir)
 	watch := func(ctx context.Context) error { return watchBackend(ctx, b.Watch, cfg.log, cfg.abort) }
 	err = runUntil(ctx, ending, servers, manager, watch)
