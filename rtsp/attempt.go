@@ -148,6 +148,7 @@ func (a *attempt) do(ctx context.Context) error {
 	if err := a.start(handshake); err != nil {
 		return err
 	}
+	defer a.free()
 	defer a.close()
 	stop := context.AfterFunc(handshake, a.close)
 	err = a.handshake()
@@ -171,6 +172,13 @@ func (a *attempt) do(ctx context.Context) error {
 
 // reportLoginEnd settles a login that was begun and never answered.
 func (a *attempt) reportLoginEnd() { a.reportLogin(loginUnknown) }
+
+// free gives back what the receiving took. Nothing is received any more.
+func (a *attempt) free() {
+	if stream := a.stream.Load(); stream != nil {
+		stream.Close()
+	}
+}
 
 func (a *attempt) start(ctx context.Context) error {
 	u := a.url.base(nil)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/frameport/frameport/internal/secret"
+	"github.com/frameport/frameport/rtsp/rtpdepay"
 )
 
 // Config describes one camera to a [Source].
@@ -32,6 +33,9 @@ type Config struct {
 	// which limit this camera alone.
 	Logins *LoginBudget
 	Dials  *DialLimiter
+	// Assembly bounds what is collected of pictures that are not whole yet, and is shared
+	// by all cameras; nil = nothing does.
+	Assembly *rtpdepay.Memory
 	// DialContext opens TCP connections and resolves the name each time; nil =
 	// net.Dialer. [address.Policy] makes one that is careful.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)

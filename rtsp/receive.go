@@ -60,7 +60,7 @@ func (a *attempt) open(f *videoFormat) *rtpdepay.Stream {
 	c := clock.New(f.clockRate)
 	stream, err := rtpdepay.New(rtpdepay.Config{
 		Codec: f.codec, ParameterSets: f.sets, DONL: f.donl,
-		Width: f.width, Height: f.height, Clock: c,
+		Width: f.width, Height: f.height, Clock: c, Memory: a.src.cfg.Assembly,
 	})
 	if err != nil {
 		a.fail(err)

@@ -96,6 +96,7 @@ func sum(a, b rtpdepay.Stats) rtpdepay.Stats {
 		{&b.Late, a.Late},
 		{&b.Duplicates, a.Duplicates},
 		{&b.Oversized, a.Oversized},
+		{&b.NoMemory, a.NoMemory},
 		{&b.Discontinuities, a.Discontinuities},
 		{&b.MarkerLies, a.MarkerLies},
 		{&b.Malformed, a.Malformed},

@@ -72,7 +72,7 @@ type assembler struct {
 func newAssembler(syn syntax, cfg *Config, out *output, stats *counters) *assembler {
 	a := &assembler{
 		syn: syn, maxBytes: cfg.MaxBytes, maxNALUs: cfg.MaxNALUs, out: out, stats: stats,
-		prefixAt: -1, waiting: true, format: formats{codec: cfg.Codec},
+		prefixAt: -1, waiting: true, format: formats{codec: cfg.Codec}, buf: buffer{room: cfg.room},
 	}
 	for _, value := range cfg.ParameterSets {
 		for unit, rest := nal.Next(value); len(unit) > 0; unit, rest = nal.Next(rest) {
@@ -188,6 +188,13 @@ func (a *assembler) malformed() {
 func (a *assembler) oversized() {
 	a.stats.oversized.Add(1)
 	a.taint()
+}
+
+// noRoom gives up a unit that there is no memory for.
+func (a *assembler) noRoom() {
+	a.stats.noMemory.Add(1)
+	a.taint()
+	a.buf.free()
 }
 
 // taint notes that something is missing or wrong. What is in the buffer will

@@ -22,10 +22,14 @@ type Config struct {
 	Width, Height int
 	// MaxBytes and MaxNALUs bound one access unit; 0 = 16 MiB and 512.
 	MaxBytes, MaxNALUs int
+	// Memory bounds what this stream and others assemble together; nil = nothing does.
+	Memory *Memory
 	// Clock gives units their times. Nil makes one of ClockRate.
 	Clock *clock.Clock
 	// ClockRate is the RTP clock's rate when Clock is nil; 0 = 90000.
 	ClockRate int
+
+	room *room // of the stream
 }
 
 const (

@@ -22,8 +22,9 @@ type mjpeg struct {
 	out      *output
 	stats    *counters
 
-	buf    []byte
-	header int // bytes of buf before the entropy-coded data
+	buf    buffer
+	front  []byte // scratch: the header that is made
+	header int    // bytes of buf before the entropy-coded data
 	open   bool
 	marked bool // the last packet had the marker bit
 	own    bool // the payload brings its own JPEG header
@@ -46,7 +47,7 @@ type mjpeg struct {
 
 func newMJPEG(cfg *Config, out *output, stats *counters) *mjpeg {
 	out.clock.SetMonotone(true)
-	return &mjpeg{maxBytes: cfg.MaxBytes, hintW: cfg.Width, hintH: cfg.Height, out: out, stats: stats}
+	return &mjpeg{maxBytes: cfg.MaxBytes, hintW: cfg.Width, hintH: cfg.Height, out: out, stats: stats, buf: buffer{room: cfg.room}}
 }
 
 func (d *mjpeg) push(pkt *rtp.Packet, received time.Time) error {
@@ -73,7 +74,7 @@ func (d *mjpeg) push(pkt *rtp.Packet, received time.Time) error {
 		d.fail(&d.stats.tainted)
 		return nil
 	}
-	if h.offset != len(d.buf)-d.header || pkt.Timestamp != d.ts {
+	if h.offset != d.buf.len()-d.header || pkt.Timestamp != d.ts {
 		d.fail(&d.stats.malformed)
 		return nil
 	}
@@ -102,7 +103,8 @@ func (d *mjpeg) finish(pkt *rtp.Packet, h jpegHeader, data []byte, received time
 func (d *mjpeg) begin(pkt *rtp.Packet, h jpegHeader, data []byte, received time.Time) {
 	d.open, d.bad, d.marked, d.marker, d.own = true, false, false, false, false
 	d.ts, d.first = pkt.Timestamp, received
-	d.buf, d.header = d.buf[:0], 0
+	d.buf.truncate(0)
+	d.header = 0
 	tables, rest, ok := d.quantTables(h.q, data)
 	if !ok {
 		d.fail(&d.stats.unsupported)
@@ -121,8 +123,9 @@ func (d *mjpeg) begin(pkt *rtp.Packet, h jpegHeader, data []byte, received time.
 		d.fail(&d.stats.unsupported)
 		return
 	}
-	d.buf = appendJPEGHeader(d.buf, d.width, d.height, subsampling, h.restart, tables)
-	d.header = len(d.buf)
+	d.front = appendJPEGHeader(d.front[:0], d.width, d.height, subsampling, h.restart, tables)
+	d.append(d.front, received)
+	d.header = d.buf.len()
 	d.append(rest, received)
 }
 
@@ -150,12 +153,15 @@ func (d *mjpeg) append(data []byte, received time.Time) {
 	if d.bad {
 		return
 	}
-	if len(d.buf)+len(data)+2 > d.maxBytes {
+	if d.buf.len()+len(data)+2 > d.maxBytes {
 		d.stats.oversized.Add(1)
 		d.fail(&d.stats.tainted)
 		return
 	}
-	d.buf = append(d.buf, data...)
+	if !d.buf.write(data) {
+		d.noRoom()
+		return
+	}
 	d.last = received
 }
 
@@ -180,7 +186,15 @@ func (d *mjpeg) fail(why counter) {
 		d.stats.tainted.Add(1)
 	}
 	d.open, d.bad, d.marked, d.marker = false, true, false, false
-	d.buf, d.header = d.buf[:0], 0
+	d.buf.truncate(0)
+	d.header = 0
+}
+
+// noRoom gives up a picture that there is no memory for.
+func (d *mjpeg) noRoom() {
+	d.stats.noMemory.Add(1)
+	d.fail(&d.stats.tainted)
+	d.buf.free()
 }
 
 func (d *mjpeg) lost() {
@@ -199,12 +213,16 @@ func (d *mjpeg) restart() {
 
 func (d *mjpeg) deliver() error {
 	d.open = false
-	data := d.buf
+	data := d.buf.bytes()
 	if tail := bytes.LastIndexByte(data, 0xff); tail < 0 || tail+1 >= len(data) || data[tail+1] != 0xd9 ||
 		len(bytes.Trim(data[tail+2:], "\x00")) > 0 {
-		data = append(data, 0xff, 0xd9)
-		d.buf = data
+		if !d.buf.write([]byte{0xff, 0xd9}) {
+			d.noRoom()
+			return nil
+		}
+		data = d.buf.bytes()
 	}
+	defer func() { d.buf.next(d.buf.len()) }()
 	if d.format == nil || d.format.Width != d.width || d.format.Height != d.height {
 		d.format = &media.Format{
 			Codec: media.CodecMJPEG,

@@ -138,7 +138,10 @@ func (a *assembler) write(b []byte) {
 		a.oversized()
 		return
 	}
-	a.buf.write(b)
+	if !a.buf.write(b) {
+		a.noRoom()
+		return
+	}
 	if a.class == classSlice {
 		a.cur.last = a.received
 	}
@@ -179,6 +182,7 @@ func (a *assembler) start(b []byte) {
 		return
 	}
 	a.nalAt = a.buf.len()
-	a.buf.write([]byte(nal.StartCode))
-	a.buf.write(header)
+	if !a.buf.write([]byte(nal.StartCode)) || !a.buf.write(header) {
+		a.noRoom()
+	}
 }

@@ -53,7 +53,9 @@ func (a *assembler) openPicture(s slice, header, body []byte) {
 	a.stripPrefix(changedPPS && !u.candidate)
 	if u.candidate && !u.drop {
 		a.format.prepare(&a.store, u.sets)
-		a.buf.reserve(len(endOfSequence) + len(a.format.front))
+		if !a.buf.reserve(len(endOfSequence) + len(a.format.front)) {
+			a.noRoom()
+		}
 	}
 	if u.drop {
 		a.buf.truncate(0)

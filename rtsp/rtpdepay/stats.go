@@ -24,6 +24,8 @@ type Stats struct {
 	Packets, PacketsLost, Late, Duplicates uint64
 	// Oversized units were beyond MaxBytes or MaxNALUs (part of Tainted).
 	Oversized uint64
+	// NoMemory units had no room beside those of other streams (part of Tainted).
+	NoMemory uint64
 	// Discontinuities are new sources: a changed SSRC, a jump of the sequence.
 	Discontinuities uint64
 	// MarkerLies is 1 once a marker bit was found that did not end a picture.
@@ -48,6 +50,7 @@ type counters struct {
 	tainted, waiting, leading, undecodable   atomic.Uint64
 	packets, lost, late, duplicates          atomic.Uint64
 	oversized, discontinuities, markerLies   atomic.Uint64
+	noMemory                                 atomic.Uint64
 	malformed, unsupported, ignored, badSets atomic.Uint64
 	gopUnits                                 atomic.Uint64
 	gopDuration                              atomic.Int64
@@ -66,6 +69,7 @@ func (c *counters) snapshot() Stats {
 		Late:             c.late.Load(),
 		Duplicates:       c.duplicates.Load(),
 		Oversized:        c.oversized.Load(),
+		NoMemory:         c.noMemory.Load(),
 		Discontinuities:  c.discontinuities.Load(),
 		MarkerLies:       c.markerLies.Load(),
 		Malformed:        c.malformed.Load(),

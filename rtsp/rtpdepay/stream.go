@@ -20,6 +20,7 @@ type Stream struct {
 	// numbers says it again.
 	reported uint64
 	held     []heldPacket
+	room     *room
 }
 
 type heldPacket struct {
@@ -37,10 +38,11 @@ type payload interface {
 	restart()
 }
 
-// New returns a stream for cfg.Codec.
+// New returns a stream for cfg.Codec. Close it.
 func New(cfg Config) (*Stream, error) {
 	cfg.ensureDefaults()
-	s := &Stream{}
+	s := &Stream{room: cfg.Memory.join()}
+	cfg.room = s.room
 	s.out = output{clock: cfg.Clock, stats: &s.stats}
 	switch cfg.Codec {
 	case media.CodecH264:
@@ -54,6 +56,7 @@ func New(cfg Config) (*Stream, error) {
 	case media.CodecVP9:
 		s.payload = newVPX(&cfg, &s.out, &s.stats, parseVP9)
 	default:
+		s.room.leave()
 		return nil, fmt.Errorf("rtp payload of codec %v can't be read: use H264, H265, MJPEG, VP8 or VP9", cfg.Codec)
 	}
 	return s, nil
@@ -123,6 +126,13 @@ func (s *Stream) Lost(n int) {
 	s.reported += uint64(n)
 	s.stats.lost.Add(uint64(n))
 	s.payload.lost()
+}
+
+// Close gives the memory back that the stream has of [Config.Memory]. Nothing may be
+// pushed any more.
+func (s *Stream) Close() {
+	s.room.leave()
+	s.room, s.payload = nil, nil
 }
 
 // SSRC returns the source that units are made of: that of the first packet, until

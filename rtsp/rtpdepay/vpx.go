@@ -60,7 +60,7 @@ func newVPX(cfg *Config, out *output, stats *counters, parse func(*rtp.Packet) (
 	out.clock.SetMonotone(true)
 	return &vpxFrames{
 		codec: cfg.Codec, parse: parse, maxBytes: cfg.MaxBytes, out: out, stats: stats,
-		waiting: true,
+		waiting: true, buf: buffer{room: cfg.room},
 	}
 }
 
@@ -118,7 +118,12 @@ func (d *vpxFrames) append(p *vpxPacket, received time.Time) {
 		d.fail(&d.stats.tainted)
 		return
 	}
-	d.buf.write(p.data)
+	if !d.buf.write(p.data) {
+		d.stats.noMemory.Add(1)
+		d.fail(&d.stats.tainted)
+		d.buf.free()
+		return
+	}
 	d.nonRef = d.nonRef && p.droppable
 	d.last = received
 }
