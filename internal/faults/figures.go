@@ -1,67 +1,44 @@
 package faults
 
-import (
-	"encoding/json"
-	"fmt"
-	"math"
-	"runtime"
-	"slices"
-	"time"
+import "github.com/frameport/frameport/internal/figures"
+
+// holding is what the process and a worker in it hold.
+type holding struct {
+	Usage
+	decoders, frames int64
+}
+
+func (w *Worker) holding() (holding, error) {
+	u, err := Measure()
+	return holding{u, w.decoders.Load(), w.Account.Frames()}, err
+}
+
+// Memory is given back late and in pieces, see heapSlack: this much may remain, and so
+// much for each time that something was done. A handle that is lost each time is more.
+const (
+	nativeBase, nativeEach = 32 << 20, 32 << 10
+	heapBase, heapEach     = 8 << 20, 8 << 10
 )
 
-// figure is one line of what `make reliability` prints.
-type figure struct {
-	Name   string  `json:"name"`
-	Runs   int     `json:"runs"`
-	Median float64 `json:"median_s"`
-	P95    float64 `json:"p95_s"`
-	Max    float64 `json:"max_s"`
-	CPUs   int     `json:"cpus"`
-	Go     string  `json:"go"`
-}
-
-// newFigure summarizes durations.
-func newFigure(name string, all []time.Duration) figure {
-	slices.Sort(all)
-	at := func(share float64) float64 {
-		i := max(0, int(math.Ceil(share*float64(len(all))))-1)
-		return math.Round(all[i].Seconds()*100) / 100
+// more are the figures of what is held now and was not held before something was done
+// so many times.
+func (h holding) more(what string, times int, now holding) []figures.Figure {
+	descriptors := 0
+	for kind, n := range now.Descriptors {
+		descriptors += n - h.Descriptors[kind]
 	}
-	return figure{Name: name, Runs: len(all), Median: at(0.5), P95: at(0.95), Max: at(1), CPUs: runtime.GOMAXPROCS(0), Go: runtime.Version()}
-}
-
-func (f figure) print() { printLine(f) }
-
-// growth is what a process holds more after something was done many times.
-type growth struct {
-	Name        string `json:"name"`
-	Runs        int    `json:"runs"`
-	Goroutines  int    `json:"goroutines"`
-	Descriptors int    `json:"descriptors"`
-	Decoders    int64  `json:"decoders"`
-	Frames      int64  `json:"frames"`
-	HeapBytes   int64  `json:"heap_bytes"`
-	NativeBytes int64  `json:"native_bytes"`
-}
-
-func newGrowth(name string, runs int, before, after Usage) growth {
-	g := growth{
-		Name: name, Runs: runs, Goroutines: after.Goroutines - before.Goroutines,
-		HeapBytes: int64(after.Heap) - int64(before.Heap), NativeBytes: int64(after.Native) - int64(before.Native),
+	for kind, n := range h.Descriptors {
+		if _, still := now.Descriptors[kind]; !still {
+			descriptors -= n
+		}
 	}
-	for _, n := range after.Descriptors {
-		g.Descriptors += n
+	native, heap := float64(now.Native)-float64(h.Native), float64(now.Heap)-float64(h.Heap)
+	return []figures.Figure{
+		figures.Value(what+", goroutines more", float64(now.Goroutines-h.Goroutines), "goroutines").AtMost(0),
+		figures.Value(what+", descriptors more", float64(descriptors), "descriptors").AtMost(0),
+		figures.Value(what+", decoders more", float64(now.decoders-h.decoders), "decoders").AtMost(0),
+		figures.Value(what+", frames more", float64(now.frames-h.frames), "frames").AtMost(0),
+		figures.Value(what+", memory of C more", native/1e6, "MB").AtMost(float64(nativeBase+times*nativeEach) / 1e6),
+		figures.Value(what+", heap of Go more", heap/1e6, "MB").AtMost(float64(heapBase+times*heapEach) / 1e6),
 	}
-	for _, n := range before.Descriptors {
-		g.Descriptors -= n
-	}
-	return g
-}
-
-func printLine(v any) {
-	line, err := json.Marshal(v)
-	if err != nil {
-		line = []byte(err.Error())
-	}
-	fmt.Println(string(line))
 }

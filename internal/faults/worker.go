@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,7 @@ type Worker struct {
 	backend  *backend.Backend
 	renderer *render.Renderer
 	decoders atomic.Int64 // that live
+	connect  func(ctx context.Context, network, address string) (net.Conn, error)
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 	errs     [2]error // of cameras and server, once running is done
@@ -44,9 +46,25 @@ type Worker struct {
 	closed  bool
 }
 
+// Options are what a worker has other than the product's own.
+type Options struct {
+	Timeouts rtsp.Timeouts
+	// Dial opens connections to cameras, after the names were looked up; nil = net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Access and TLS are of the gRPC server; nil = everybody may do everything, in clear.
+	Access server.Access
+	TLS    *tls.Config
+}
+
 // Start starts a worker on the CPU, with the limits and timeouts of the product.
-func Start() (*Worker, error) {
-	w := &Worker{Account: &frame.Account{}, Log: &Log{}, watches: map[string]*Watch{}}
+func Start() (*Worker, error) { return StartWith(Options{}) }
+
+// StartWith is Start with options.
+func StartWith(o Options) (*Worker, error) {
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
+	}
+	w := &Worker{Account: &frame.Account{}, Log: &Log{}, watches: map[string]*Watch{}, connect: o.Dial}
 	log := slog.New(slog.NewTextHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if w.backend, err = backend.New(context.Background(), backend.Config{Kind: config.BackendCPU, Account: w.Account}); err != nil {
@@ -62,7 +80,7 @@ func Start() (*Worker, error) {
 			return rtsp.New(rtsp.Config{
 				URL: u, Username: c.Username, Password: c.Password, Transport: rtsp.Transport(c.Transport),
 				TLS:    rtsp.TLS{Mode: rtsp.TLSMode(c.TLS.Mode), PinSHA256: c.TLS.PinSHA256},
-				Logger: log, Logins: logins, Dials: dials, DialContext: w.dial,
+				Logger: log, Logins: logins, Dials: dials, DialContext: w.dial, Timeouts: o.Timeouts,
 			})
 		},
 		NewDecoder: w.newDecoder,
@@ -79,6 +97,7 @@ func Start() (*Worker, error) {
 	srv, err := server.New(server.Config{
 		Listeners: []net.Listener{listener}, Cameras: server.Manager(w.Manager), Renderer: w.renderer, Tensors: w.renderer,
 		Worker: func() *frameportv1.Worker { return &frameportv1.Worker{InstanceId: "faults"} }, Logger: log,
+		Access: o.Access, TLS: o.TLS,
 		Hooks: server.Hooks{SlowConsumer: func(string) { w.SlowConsumers.Add(1) }},
 	})
 	if err != nil {
@@ -101,7 +120,7 @@ func (w *Worker) dial(ctx context.Context, network, address string) (net.Conn, e
 			}
 		}
 	}
-	return (&net.Dialer{}).DialContext(ctx, network, address)
+	return w.connect(ctx, network, address)
 }
 
 // look follows the states of all cameras until ctx ends.

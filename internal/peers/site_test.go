@@ -54,6 +54,12 @@ func (s *tap) Run(ctx context.Context, sink func(*media.AccessUnit) error) error
 // newSite runs a worker until the test ends, and then checks that nothing is left.
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newSiteWith(t, rtsp.Timeouts{})
+}
+
+// newSiteWith is newSite with other timeouts than the product's.
+func newSiteWith(t *testing.T, timeouts rtsp.Timeouts) *site {
+	t.Helper()
 	account := &frame.Account{}
 	b, err := backend.New(t.Context(), backend.Config{Kind: config.BackendCPU, Account: account})
 	if err != nil {
@@ -63,7 +69,7 @@ func newSite(t *testing.T) *site {
 	logins, dials := rtsp.NewLoginBudget(), rtsp.NewDialLimiter(0, 0)
 	s.manager = camera.NewManager(camera.ManagerConfig{
 		NewSource: func(c config.Camera, log *slog.Logger) (camera.Source, error) {
-			source, err := newSource(c, log, logins, dials)
+			source, err := newSource(c, log, logins, dials, timeouts)
 			if err != nil {
 				return nil, err
 			}
@@ -94,7 +100,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-func newSource(c config.Camera, log *slog.Logger, logins *rtsp.LoginBudget, dials *rtsp.DialLimiter) (*rtsp.Source, error) {
+func newSource(c config.Camera, log *slog.Logger, logins *rtsp.LoginBudget, dials *rtsp.DialLimiter, timeouts rtsp.Timeouts) (*rtsp.Source, error) {
 	u, _, err := rtsp.ParseURL(c.URL)
 	if err != nil {
 		return nil, err
@@ -105,7 +111,7 @@ func newSource(c config.Camera, log *slog.Logger, logins *rtsp.LoginBudget, dial
 	}
 	return rtsp.New(rtsp.Config{
 		URL: u, Username: c.Username, Password: c.Password, Transport: transport(c.Transport), TLS: tls,
-		Logger: log, Logins: logins, Dials: dials,
+		Logger: log, Logins: logins, Dials: dials, Timeouts: timeouts,
 	})
 }
 
