@@ -29,6 +29,8 @@ type Identity struct {
 	known atomic.Pointer[known]
 	// notAfter is the end of its certificate, which a connection can outlive.
 	notAfter time.Time
+	// trusted says that nobody asked who it is.
+	trusted bool
 }
 
 // known is what match said of a set.
@@ -40,7 +42,7 @@ type known struct {
 // Trusted is an identity that may do everything: of a listener that is protected in
 // another way.
 func Trusted(name string) *Identity {
-	return &Identity{name: name, fixed: &grant{name: name, role: Admin, scope: everything()}}
+	return &Identity{name: name, trusted: true, fixed: &grant{name: name, role: Admin, scope: everything()}}
 }
 
 // grant are the rights in force; nil = there are none.
@@ -63,6 +65,34 @@ func (i *Identity) Name() string {
 		return "nobody"
 	}
 	return i.name
+}
+
+// Account is a name that no other identity has, of whichever kind: the same for all who
+// share an entry or a certificate's name.
+func (i *Identity) Account() string {
+	switch {
+	case i == nil:
+		return "nobody"
+	case i.keys != nil:
+		return "entry " + i.name
+	case i.trusted:
+		return "trusted " + i.name
+	}
+	return "certificate " + i.name
+}
+
+// Trusted says whether it is one of [Trusted]: nothing is known of it but where it comes
+// from.
+func (i *Identity) Trusted() bool { return i != nil && i.trusted }
+
+// MaxCameras is how many cameras there may be that it can change; not limited says that
+// its entry does not say.
+func (i *Identity) MaxCameras() (n int, limited bool) {
+	g, err := i.allowed(View)
+	if err != nil || g.maxCameras == nil {
+		return 0, false
+	}
+	return *g.maxCameras, true
 }
 
 // May says whether the identity has a role now: nil, [ErrUnknown], [ErrExpired] or

@@ -33,6 +33,8 @@ type entry struct {
 	Role    string   `yaml:"role"`
 	Cameras *cameras `yaml:"cameras"`
 	Expires string   `yaml:"expires"`
+	// MaxCameras is a pointer, since 0 is a number of cameras, too.
+	MaxCameras *int `yaml:"max_cameras"`
 }
 
 type cameras struct {
@@ -143,6 +145,14 @@ func (e entry) grant(p *problems) *grant {
 		}
 		g.expires = t
 	}
+	if g.maxCameras = e.MaxCameras; e.MaxCameras != nil {
+		switch {
+		case *e.MaxCameras < 0:
+			p.add("max_cameras is %d; give 0 or more, or leave it out for no bound", *e.MaxCameras)
+		case g.role != Control:
+			p.add("max_cameras is for role control: view adds no cameras, and admin may add all")
+		}
+	}
 	if e.Cameras == nil {
 		return g
 	}
@@ -225,7 +235,7 @@ func (p *problems) complete(entries []map[string]any, i int) {
 	if i >= len(entries) {
 		return
 	}
-	for _, key := range []string{"cameras", "expires"} {
+	for _, key := range []string{"cameras", "expires", "max_cameras"} {
 		if v, written := entries[i][key]; written && (v == nil || v == "") {
 			p.add("%s stands there without a value; give it one, or leave it out for no bound", key)
 		}

@@ -14,6 +14,9 @@ type grant struct {
 	role    Role
 	scope   scope
 	expires time.Time // zero = never
+	// maxCameras is how many cameras there may be in the scope for this one to add
+	// another; nil = it does not matter.
+	maxCameras *int
 
 	digest Digest // of a token
 	san    string // of a certificate

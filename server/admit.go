@@ -34,7 +34,8 @@ func (s *Server) admit(ctx context.Context, method string, need Permission) (con
 		if local(ctx) {
 			name = "local"
 		}
-		return auth.NewContext(ctx, auth.Trusted(name)), nil
+		ctx = auth.NewContext(ctx, auth.Trusted(name))
+		return ctx, s.place(ctx, method)
 	}
 	if need == Anyone {
 		return ctx, nil
@@ -47,7 +48,7 @@ func (s *Server) admit(ctx context.Context, method string, need Permission) (con
 	if err != nil {
 		return ctx, s.refusal(ctx, method, need, err)
 	}
-	return ctx, nil
+	return ctx, s.place(ctx, method)
 }
 
 // evidence is what a call brings to say who makes it.
@@ -72,8 +73,7 @@ func evidence(ctx context.Context) auth.Evidence {
 	return e
 }
 
-// refusal is the answer to a caller that package auth refuses. It is counted, and
-// logged at most once a second.
+// refusal is the answer to a caller that package auth refuses.
 func (s *Server) refusal(ctx context.Context, method string, need Permission, err error) error {
 	code, reason := codes.Unauthenticated, apierr.TokenInvalid
 	text := "this worker does not take this token or certificate, or not any more"
@@ -86,11 +86,16 @@ func (s *Server) refusal(ctx context.Context, method string, need Permission, er
 		code, reason = codes.PermissionDenied, apierr.PermissionDenied
 		text = fmt.Sprintf("%s needs the role %s, which this token or certificate does not have", path.Base(method), need)
 	}
+	s.noteRefused(ctx, method, reason)
+	return apierr.New(code, reason, text, apierr.Meta(apierr.MetaMethod, method))
+}
+
+// noteRefused counts a refused call and logs it, at most once a second.
+func (s *Server) noteRefused(ctx context.Context, method string, reason apierr.Reason) {
 	s.cfg.Hooks.Refused(string(reason))
 	if n := s.refused.note(time.Now()); n > 0 {
 		s.cfg.Logger.WarnContext(ctx, "call refused", "method", method, "who", auth.FromContext(ctx).Name(), "from", from(ctx), "reason", reason, "since_last", n)
 	}
-	return apierr.New(code, reason, text, apierr.Meta(apierr.MetaMethod, method))
 }
 
 // ended says whether a call ended because its caller was refused meanwhile.

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/peer"
+
+	"github.com/frameport/frameport/server/quota"
 )
 
 // Note: [Answers that nobody reads]
@@ -48,8 +50,8 @@ func (s *Server) deadline(method string, client net.Addr) (met func()) {
 		if !s.clients.close(client) {
 			return // it went by itself
 		}
-		s.cfg.Hooks.SlowConsumer(method)
 		s.cfg.Logger.Warn("connection closed: an answer was not read", "method", method, "from", client.String(), "after", s.cfg.SlowConsumer)
+		s.cfg.Hooks.SlowConsumer(method)
 	})
 	return func() { timer.Stop() }
 }
@@ -92,7 +94,7 @@ func (p writtenPool) Put(*[]byte) { p.put() }
 // clients are the open connections, by the address that gRPC shows for each.
 type clients struct {
 	mu   sync.Mutex
-	open map[net.Addr]net.Conn
+	open map[net.Addr]*clientConn
 }
 
 // close closes the connection from addr and reports whether it was open.
@@ -105,6 +107,16 @@ func (c *clients) close(addr net.Addr) bool {
 	}
 	_ = conn.Close()
 	return true
+}
+
+// conn is the connection from addr among the places; nil = it is gone.
+func (c *clients) conn(addr net.Addr) *quota.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conn := c.open[addr]; conn != nil {
+		return conn.place
+	}
+	return nil
 }
 
 // clientListener notes what it accepts.
@@ -120,13 +132,14 @@ func (l clientListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c := &clientConn{Conn: conn, addr: conn.RemoteAddr(), clients: l.clients}
+	c.place, _ = conn.(*quota.Conn)
 	if _, ok := c.addr.(*net.TCPAddr); !ok { // a value, which other connections may share
 		c.addr = &clientAddr{c.addr}
 	}
 	l.clients.mu.Lock()
 	defer l.clients.mu.Unlock()
 	if l.clients.open == nil {
-		l.clients.open = map[net.Addr]net.Conn{}
+		l.clients.open = map[net.Addr]*clientConn{}
 	}
 	l.clients.open[c.addr] = c
 	return c, nil
@@ -137,6 +150,7 @@ type clientConn struct {
 	net.Conn
 	addr    net.Addr // its own: no other connection has the same pointer
 	clients *clients
+	place   *quota.Conn
 }
 
 // RemoteAddr implements [net.Conn].

@@ -53,7 +53,7 @@ func TestUnreadAnswerEndsTheConnection(t *testing.T) {
 	cameras := newFakeCameras(t, "door")
 	h := newHarness(t, cameras, newFakeRenderer(1_000_000), func(c *Config) {
 		c.SlowConsumer = 200 * time.Millisecond
-		l, err := ListenUnix(t.Context(), path, 0o600, MaxConnections)
+		l, err := ListenUnix(t.Context(), path, 0o600)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,6 +42,11 @@ func (s *frameService) StreamBatches(call grpc.BidiStreamingServer[frameportv1.S
 	if err != nil {
 		return err
 	}
+	end, err := s.subscribe(ctx, st.method, st.choice.ids)
+	if err != nil {
+		return err
+	}
+	defer end()
 	if release, err := s.room(call, st); err != nil {
 		return err
 	} else {

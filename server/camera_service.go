@@ -36,7 +36,9 @@ func (s *cameraService) AddCamera(ctx context.Context, r *frameportv1.AddCameraR
 	if !auth.FromContext(ctx).Sees(Control, r.GetCameraId(), spec.Labels) {
 		return nil, outOfScope(r.GetCameraId())
 	}
-	snapshot, err := s.cfg.Cameras.Add(ctx, r.GetCameraId(), spec)
+	snapshot, err := s.add(ctx, frameportv1.CameraService_AddCamera_FullMethodName, r.GetCameraId(), func() (camera.Snapshot, error) {
+		return s.cfg.Cameras.Add(ctx, r.GetCameraId(), spec)
+	})
 	if err != nil {
 		return nil, s.cameraError(r.GetCameraId(), err)
 	}
@@ -71,6 +73,9 @@ func (s *cameraService) UpdateCamera(ctx context.Context, r *frameportv1.UpdateC
 		return nil, err
 	}
 	if err := s.authorize(ctx, Control, r.GetCameraId()); err != nil {
+		return nil, err
+	}
+	if err := s.costs(ctx, frameportv1.CameraService_UpdateCamera_FullMethodName, s.cfg.Clients.Change(caller(ctx))); err != nil {
 		return nil, err
 	}
 	snapshot, err := s.cfg.Cameras.Update(ctx, r.GetCameraId(), within(ctx, r.GetCameraId(), change))

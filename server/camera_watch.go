@@ -25,6 +25,11 @@ func (s *cameraService) WatchCameras(r *frameportv1.WatchCamerasRequest, stream 
 		return err
 	}
 	ctx := stream.Context()
+	end, err := s.subscribe(ctx, frameportv1.CameraService_WatchCameras_FullMethodName, nil)
+	if err != nil {
+		return err
+	}
+	defer end()
 	changed := make(chan struct{}, 1)
 	stop := s.cfg.Cameras.Watch(changed)
 	defer stop()

@@ -1,11 +1,15 @@
 package server
 
 import (
+	"strings"
+
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 )
 
@@ -75,6 +79,38 @@ func (c frameCodec) Marshal(v any) (mem.BufferSlice, error) {
 		out = append(out, mem.SliceBuffer(after))
 	}
 	return out, nil
+}
+
+// Note: [Requests that can't be read]
+//
+// gRPC answers bytes that are no message with INTERNAL, before any interceptor has a
+// word: operators look for a fault of the worker, and nobody asks who calls. So the
+// codec never fails. It marks such a message with a field that no message has, and the
+// interceptors refuse what is marked, after they have asked who calls. A client that
+// sends the mark itself is refused, too.
+
+// unreadable is the mark: field 536870911, the last one there can be, with the value 1.
+const unreadable = "\xf8\xff\xff\xff\x0f\x01"
+
+// Unmarshal implements encoding.CodecV2.
+func (c frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	err := c.CodecV2.Unmarshal(data, v)
+	m, ok := v.(proto.Message)
+	if err == nil || !ok {
+		return err
+	}
+	proto.Reset(m)
+	m.ProtoReflect().SetUnknown([]byte(unreadable))
+	return nil
+}
+
+// readable refuses a request that is marked.
+func readable(request any) error {
+	if m, ok := request.(proto.Message); ok && strings.Contains(string(m.ProtoReflect().GetUnknown()), unreadable) {
+		return apierr.New(codes.InvalidArgument, apierr.InvalidMessage,
+			"the request is no message of this method: its bytes are broken, or a text in it is not UTF-8; does the client use this worker's proto files?")
+	}
+	return nil
 }
 
 // splitBefore splits a message, whose fields stand in rising order as the Go

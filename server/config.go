@@ -13,6 +13,7 @@ import (
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/convert"
 	"github.com/frameport/frameport/inference"
+	"github.com/frameport/frameport/server/quota"
 )
 
 // Config says what to serve and how. Listeners, Cameras, Renderer and Worker are
@@ -40,6 +41,9 @@ type Config struct {
 	// Access finds out who calls. Nil = whoever reaches a listener may do everything:
 	// right where the listener itself is the border, loopback or --insecure.
 	Access Access
+	// Clients are the accounts of what clients have, shared with HTTP; nil = the server has
+	// its own, with the defaults.
+	Clients *quota.Clients
 	// TLS is spoken on all listeners but unix sockets; it must offer the protocol "h2".
 	// Nil = plain text.
 	TLS *tls.Config
@@ -68,7 +72,8 @@ type Hooks struct {
 	LeasesExpired func(method string, n int)
 	// SlowConsumer is told of every stream that was ended because of its client.
 	SlowConsumer func(method string)
-	// Refused is told of every call that was refused for who makes it, with the reason.
+	// Refused is told of every call that was refused for who makes it, or what that client
+	// has already, with the reason.
 	Refused func(reason string)
 }
 
@@ -76,6 +81,9 @@ type Hooks struct {
 func (c *Config) EnsureDefaults() {
 	if c.SlowConsumer == 0 {
 		c.SlowConsumer = DefaultSlowConsumer
+	}
+	if c.Clients == nil {
+		c.Clients = quota.NewClients(quota.Limits{})
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain

@@ -314,7 +314,7 @@ type harness struct {
 
 func newHarness(t *testing.T, cameras *fakeCameras, r Renderer, alter ...func(*Config)) *harness {
 	t.Helper()
-	lis, err := Listen(t.Context(), "127.0.0.1:0", MaxConnections, 0)
+	lis, err := Listen(t.Context(), "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

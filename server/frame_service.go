@@ -35,9 +35,14 @@ func (s *frameService) WatchFrames(stream grpc.BidiStreamingServer[frameportv1.W
 	if err != nil {
 		return err
 	}
+	st.method = frameportv1.FrameService_WatchFrames_FullMethodName
+	end, err := s.subscribe(ctx, st.method, st.choice.ids)
+	if err != nil {
+		return err
+	}
+	defer end()
 	grants := make(chan grant)
 	s.background.Go(func() { receiveGrants(ctx, stream.Recv, grantOfFrames, grants) })
-	st.method = frameportv1.FrameService_WatchFrames_FullMethodName
 	st.credits, st.grants = credits, grants
 	st.write = func(f *frameportv1.Frame) error { return stream.Send(&frameportv1.WatchFramesResponse{Frame: f}) }
 	return st.run(ctx)
@@ -61,6 +66,11 @@ func (s *frameService) StreamFrames(r *frameportv1.StreamFramesRequest, stream g
 		return err
 	}
 	st.method = frameportv1.FrameService_StreamFrames_FullMethodName
+	end, err := s.subscribe(stream.Context(), st.method, st.choice.ids)
+	if err != nil {
+		return err
+	}
+	defer end()
 	st.write = func(f *frameportv1.Frame) error { return stream.Send(&frameportv1.StreamFramesResponse{Frame: f}) }
 	return st.run(stream.Context())
 }

@@ -41,6 +41,11 @@ func (s *inferenceService) StreamInferences(call inferenceCall) error {
 	if err != nil {
 		return err
 	}
+	end, err := s.subscribe(ctx, in.method, in.choice.ids)
+	if err != nil {
+		return err
+	}
+	defer end()
 	release, err := s.open(ctx, in, first.GetStart())
 	if err != nil {
 		return err

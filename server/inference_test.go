@@ -347,7 +347,7 @@ func TestShutdownWhileAModelIsAskedFor(t *testing.T) {
 // silentServer takes a connection and says nothing.
 func silentServer(t *testing.T, asked chan<- struct{}, release <-chan struct{}) (address string) {
 	t.Helper()
-	l, err := Listen(t.Context(), "127.0.0.1:0", 1, 0)
+	l, err := Listen(t.Context(), "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,9 @@ func (s *Server) observeUnary(ctx context.Context, req any, info *grpc.UnaryServ
 	need := s.access[info.FullMethod]
 	ctx, err = s.admit(ctx, info.FullMethod, need)
 	if err == nil {
+		err = readable(req)
+	}
+	if err == nil {
 		resp, err = handler(ctx, req)
 	}
 	err = s.statusOf(ctx, err)
@@ -99,6 +102,14 @@ func (s *Server) watched(ctx context.Context, method string, need Permission) (c
 type endingStream struct {
 	grpc.ServerStream
 	ctx context.Context //nolint:containedctx // grpc.ServerStream is made that way
+}
+
+// RecvMsg implements grpc.ServerStream.
+func (s endingStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	return readable(m)
 }
 
 // Context implements grpc.ServerStream.

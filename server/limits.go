@@ -12,8 +12,6 @@ const (
 	MaxResponseBytes = 64 << 20
 	// MaxStreams is the number of calls that one connection may have open.
 	MaxStreams = 100
-	// MaxConnections is the number of connections at a time, for [Listen].
-	MaxConnections = 256
 
 	maxHeaderBytes    = 16 << 10
 	connectionTimeout = 5 * time.Second

@@ -174,39 +174,3 @@ func isTimeout(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
 }
-
-// Beyond the number of connections, more wait until one ends.
-func TestConnections(t *testing.T) {
-	l, err := Listen(t.Context(), "127.0.0.1:0", 2, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	accepted := make(chan net.Conn)
-	go func() {
-		defer close(accepted)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			accepted <- c
-		}
-	}()
-	for range 3 {
-		conn, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-	}
-	first, second := <-accepted, <-accepted
-	select {
-	case <-accepted:
-		t.Fatal("a third connection was accepted")
-	default:
-	}
-	_ = first.Close()
-	third := <-accepted
-	_, _ = second.Close(), third.Close()
-}

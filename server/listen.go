@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"net"
 	"syscall"
-
-	"golang.org/x/net/netutil"
 )
 
-// Listen opens a TCP listener that takes at most maxConnections at a time; more
-// wait in the system's backlog. sendBuffer is what the kernel keeps for a client at
+// Listen opens a TCP listener. sendBuffer is what the kernel keeps for a client at
 // most, in bytes; 0 leaves it to the system.
-func Listen(ctx context.Context, address string, maxConnections, sendBuffer int) (net.Listener, error) {
+func Listen(ctx context.Context, address string, sendBuffer int) (net.Listener, error) {
 	var lc net.ListenConfig
 	if sendBuffer > 0 {
 		lc.Control = func(_, _ string, c syscall.RawConn) error {
@@ -33,5 +30,5 @@ func Listen(ctx context.Context, address string, maxConnections, sendBuffer int)
 	case err != nil:
 		return nil, err
 	}
-	return netutil.LimitListener(lis, maxConnections), nil
+	return lis, nil
 }

@@ -11,19 +11,17 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
 
 // folderPatience bounds the wait for another worker that opens a socket in the same
 // folder, which takes it a moment.
 const folderPatience = 5 * time.Second
 
-// ListenUnix opens a listener on a unix socket, with the limit of [Listen]. Whoever
+// ListenUnix opens a listener on a unix socket. Whoever
 // may write to the file can connect: mode are its permissions whatever the umask.
 // The socket of a worker that died is replaced, that of a living one is not, and a
 // file that is no socket never. Close removes the file, unless it is another's by then.
-func ListenUnix(ctx context.Context, path string, mode fs.FileMode, maxConnections int) (net.Listener, error) {
+func ListenUnix(ctx context.Context, path string, mode fs.FileMode) (net.Listener, error) {
 	unlock, err := lockFolder(ctx, filepath.Dir(path))
 	if err != nil {
 		return nil, err
@@ -56,7 +54,7 @@ func ListenUnix(ctx context.Context, path string, mode fs.FileMode, maxConnectio
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(path), socket.Close())
 	}
-	return netutil.LimitListener(l, maxConnections), nil
+	return l, nil
 }
 
 // lockFolder keeps two workers from replacing each other's sockets: without it, one

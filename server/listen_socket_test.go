@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +24,7 @@ import (
 
 func listenUnix(t *testing.T, path string, mode fs.FileMode) net.Listener {
 	t.Helper()
-	l, err := ListenUnix(t.Context(), path, mode, MaxConnections)
+	l, err := ListenUnix(t.Context(), path, mode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +133,7 @@ func TestSocketModeIgnoresTheUmask(t *testing.T) {
 		for _, mode := range []fs.FileMode{0o600, 0o660, 0o666} {
 			old := syscall.Umask(umask)
 			path := filepath.Join(t.TempDir(), "s.sock")
-			l, err := ListenUnix(t.Context(), path, mode, 1)
+			l, err := ListenUnix(t.Context(), path, mode)
 			syscall.Umask(old)
 			if err != nil {
 				t.Fatal(err)
@@ -178,7 +177,7 @@ func TestOneOfManyTakesThePlaceOfADeadWorker(t *testing.T) {
 		won := make(chan net.Listener, 8)
 		for range cap(won) {
 			wg.Go(func() {
-				l, err := ListenUnix(t.Context(), path, 0o600, 1)
+				l, err := ListenUnix(t.Context(), path, 0o600)
 				if err == nil {
 					won <- l
 				} else if !errors.Is(err, syscall.EADDRINUSE) {
@@ -230,7 +229,7 @@ func TestListenUnixRefuses(t *testing.T) {
 		living:   "another program listens on unix:" + living,
 		datagram: "does another program listen there?",
 	} {
-		if _, err := ListenUnix(t.Context(), path, 0o600, 1); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ListenUnix(t.Context(), path, 0o600); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
@@ -255,7 +254,7 @@ func TestListenUnixInAFolderThatIsNotOurs(t *testing.T) {
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ListenUnix(t.Context(), filepath.Join(dir, "s"), 0o600, 1); err == nil || !strings.Contains(err.Error(), "may not write to folder") {
+	if _, err := ListenUnix(t.Context(), filepath.Join(dir, "s"), 0o600); err == nil || !strings.Contains(err.Error(), "may not write to folder") {
 		t.Error(err)
 	}
 }
@@ -268,7 +267,7 @@ func TestListenUnixWaitsForTheFolder(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ListenUnix(ctx, filepath.Join(dir, "s"), 0o600, 1); err == nil || !strings.Contains(err.Error(), "locked by another program") {
+	if _, err := ListenUnix(ctx, filepath.Join(dir, "s"), 0o600); err == nil || !strings.Contains(err.Error(), "locked by another program") {
 		t.Error(err)
 	}
 	unlock()
@@ -290,48 +289,6 @@ func TestCloseLeavesAnothersSocket(t *testing.T) {
 		t.Error(err)
 	}
 	if err := second.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// The limit of connections holds for sockets as for ports.
-func TestListenUnixLimitsConnections(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.sock")
-	l, err := ListenUnix(t.Context(), path, 0o600, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	var clients [2]net.Conn
-	for i := range clients {
-		if clients[i], err = net.Dial("unix", path); err != nil {
-			t.Fatal(err)
-		}
-		defer clients[i].Close()
-	}
-	first, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := make(chan error, 1)
-	go func() {
-		conn, err := l.Accept()
-		if err == nil {
-			err = conn.Close()
-		}
-		second <- err
-	}()
-	eventually(t, "the second one waits for the first", func() bool {
-		stacks := make([]byte, 1<<20)
-		if len(second) > 0 {
-			t.Fatal("the second was taken beside the first")
-		}
-		return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "limitListener).acquire")
-	})
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-second; err != nil {
 		t.Error(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/server/quota"
 )
 
 // Server is the gRPC side of a worker.
@@ -37,8 +38,11 @@ type Server struct {
 		mu sync.Mutex
 		of map[string][]*holder // the newest is the last
 	}
-	// clients are the open connections.
+	// clients are the open connections, and lobby has their places.
 	clients clients
+	lobby   *quota.Lobby
+	// adding is held while a camera is added by somebody who may have so many.
+	adding sync.Mutex
 }
 
 // New makes a server; [Server.Run] starts it.
@@ -50,7 +54,8 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Access != nil {
 		cfg.Cameras = rightsChange{cfg.Cameras, cfg.Access}
 	}
-	s := &Server{cfg: cfg, access: access(), health: health.NewServer(), stopping: make(chan struct{})}
+	lobby := quota.NewLobby(cfg.Clients.Limits().Connections, NeedsNoLogin(cfg.Access), cfg.Logger)
+	s := &Server{lobby: lobby, cfg: cfg, access: access(), health: health.NewServer(), stopping: make(chan struct{})}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(frameCodec{encoding.GetCodecV2("proto")}),
 		grpc.MaxRecvMsgSize(MaxRequestBytes),
@@ -86,6 +91,9 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// Lobby has the places of the server's connections, for metrics.
+func (s *Server) Lobby() *quota.Lobby { return s.lobby }
+
 // Run serves until ctx ends and then shuts down: health says NOT_SERVING, streams
 // end with UNAVAILABLE and SHUTTING_DOWN, other calls may finish. What has not
 // ended after the configured time is cut. A listener that fails ends it too. When
@@ -95,7 +103,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serving := len(s.cfg.Listeners)
 	served := make(chan error, serving)
 	for _, l := range s.cfg.Listeners {
-		go func() { served <- s.grpc.Serve(clientListener{l, &s.clients}) }()
+		go func() { served <- s.grpc.Serve(clientListener{s.lobby.Listener(l), &s.clients}) }()
 	}
 
 	var err error

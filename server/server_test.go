@@ -32,12 +32,12 @@ var _ Renderer = (*render.Renderer)(nil)
 func specOf() config.Camera { return config.Camera{URL: "rtsp://192.0.2.1/"} }
 
 func TestListenSaysWhatToDo(t *testing.T) {
-	first, err := Listen(t.Context(), "127.0.0.1:0", 1, 0)
+	first, err := Listen(t.Context(), "127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if _, err := Listen(t.Context(), first.Addr().String(), 1, 0); err == nil || !strings.Contains(err.Error(), "stop it or choose another address") {
+	if _, err := Listen(t.Context(), first.Addr().String(), 0); err == nil || !strings.Contains(err.Error(), "stop it or choose another address") {
 		t.Errorf("address in use: %v", err)
 	}
 }

@@ -30,6 +30,11 @@ func (s *frameService) ShareFrames(call grpc.BidiStreamingServer[frameportv1.Sha
 	if err != nil {
 		return err
 	}
+	end, err := s.subscribe(ctx, st.method, st.choice.ids)
+	if err != nil {
+		return err
+	}
+	defer end()
 	defer st.close()
 	grants := make(chan grant)
 	s.background.Go(func() { receiveGrants(ctx, call.Recv, grantOfShares, grants) })

@@ -40,6 +40,11 @@ func (s *workerService) WatchWorker(r *frameportv1.WatchWorkerRequest, stream gr
 		}
 	}
 	ctx := stream.Context()
+	end, err := s.subscribe(ctx, frameportv1.WorkerService_WatchWorker_FullMethodName, nil)
+	if err != nil {
+		return err
+	}
+	defer end()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {

@@ -110,8 +110,24 @@ const (
 	InvalidDelivery        Reason = "INVALID_DELIVERY"
 	InvalidShare           Reason = "INVALID_SHARE"     // max_leases, lease_duration or kind
 	InvalidInference       Reason = "INVALID_INFERENCE" // model, input or outputs
+	InvalidMessage         Reason = "INVALID_MESSAGE"   // the bytes are no message of the method
 	StartRequired          Reason = "START_REQUIRED"    // a stream's first message is not its start
 	StartRepeated          Reason = "START_REPEATED"    // start came twice on a stream
+)
+
+// What one client may have.
+const (
+	// TooManyClientConnections (RESOURCE_EXHAUSTED): the client uses as many connections as
+	// one may, or all that the worker has for clients are in use.
+	TooManyClientConnections Reason = "TOO_MANY_CLIENT_CONNECTIONS"
+	// TooManyClientStreams (RESOURCE_EXHAUSTED): the client has as many streams open as one
+	// may, in all or of one camera, which is then in [MetaCameraID].
+	TooManyClientStreams Reason = "TOO_MANY_CLIENT_STREAMS"
+	// TooManyClientCameras (RESOURCE_EXHAUSTED): there are as many cameras that the token or
+	// certificate is for as it may have.
+	TooManyClientCameras Reason = "TOO_MANY_CLIENT_CAMERAS"
+	// TooManyChanges (RESOURCE_EXHAUSTED): the client adds and updates cameras too fast.
+	TooManyChanges Reason = "TOO_MANY_CHANGES"
 )
 
 // Who calls.

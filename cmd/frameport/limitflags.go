@@ -1,11 +1,19 @@
 package main
 
-import "github.com/frameport/frameport/config"
+import (
+	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/server/quota"
+	"github.com/frameport/frameport/telemetry"
+)
 
-// limitFlags are the flags about what all cameras together may cost. A flag that was
-// given wins over the configuration file.
+// limitFlags are the flags about what all cameras together, and one client, may cost. A
+// flag that was given wins over the configuration file.
 type limitFlags struct {
-	UnitMemory *config.ByteSize `name:"access-unit-memory" env:"FRAMEPORT_ACCESS_UNIT_MEMORY" help:"How much memory the access units of all cameras may take that wait to be decoded. Default: 512MiB." placeholder:"SIZE"`
+	UnitMemory          *config.ByteSize `name:"access-unit-memory" env:"FRAMEPORT_ACCESS_UNIT_MEMORY" help:"How much memory the access units of all cameras may take that wait to be decoded. Default: 512MiB." placeholder:"SIZE"`
+	ClientConnections   *int             `name:"client-connections" env:"FRAMEPORT_CLIENT_CONNECTIONS" help:"How many connections one token, certificate or host may use at a time. Default: 16." placeholder:"N"`
+	ClientStreams       *int             `name:"client-streams" env:"FRAMEPORT_CLIENT_STREAMS" help:"How many streams one of them may have open, beside the first one of each camera. Default: 64." placeholder:"N"`
+	ClientCameraStreams *int             `name:"client-camera-streams" env:"FRAMEPORT_CLIENT_CAMERA_STREAMS" help:"How many of these may be of one camera. Default: 16." placeholder:"N"`
+	ClientChanges       *int             `name:"client-changes" env:"FRAMEPORT_CLIENT_CHANGES" help:"How many cameras one of them may add or update in a minute, unless its role is admin. Default: 120." placeholder:"N"`
 }
 
 // apply lays the flags over l.
@@ -13,4 +21,33 @@ func (f limitFlags) apply(l *config.Limits) {
 	if f.UnitMemory != nil {
 		l.UnitMemory = *f.UnitMemory
 	}
+	}
+	for _, v := range []struct {
+		flag *int
+		to   *int
+	}{
+		{f.ClientConnections, &l.ClientConnections},
+		{f.ClientStreams, &l.ClientStreams},
+		{f.ClientCameraStreams, &l.ClientCameraStreams},
+		{f.ClientChanges, &l.ClientChanges},
+	} {
+		if v.flag != nil {
+			*v.to = *v.flag
+		}
+	}
+}
+
+// clientLimits are what one client may have.
+func clientLimits(l config.Limits) quota.Limits {
+	return quota.Limits{
+		Connections: l.ClientConnections, Streams: l.ClientStreams, CameraStreams: l.ClientCameraStreams, Changes: l.ClientChanges,
+	}
+}
+
+// measureConnections adds metrics of the connections of a server.
+func measureConnections(m *telemetry.Metrics, name string, l *quota.Lobby) {
+	m.Gauge(name+"_connections", "Connections that are open.", func() float64 { return float64(l.Open()) })
+	m.Gauge(name+"_connections_waiting", "Of these, connections on which no call was let in yet.", func() float64 { return float64(l.Waiting()) })
+	m.Counter(name+"_connections_refused_total", "Connections that were closed for lack of a place, or because no call was let in on them in time.",
+		func() float64 { return float64(l.Refused()) })
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/frameport/frameport/rtsp/address"
 	"github.com/frameport/frameport/server"
 	"github.com/frameport/frameport/server/httpapi"
+	"github.com/frameport/frameport/server/quota"
 	"github.com/frameport/frameport/telemetry"
 )
 
@@ -145,7 +146,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	}
 	guard.measure(metrics)
 	id := newInstance(started, b, s, account, guard)
-	servers.ready = manager.Ready
+	servers.ready, servers.clients = manager.Ready, clientLimits(s.Limits)
 	if err := servers.build(server.Manager(manager), renderer, shared, models, metrics, id, cfg.log); err != nil {
 		return errors.Join(err, servers.close())
 	}
@@ -215,6 +216,8 @@ type servers struct {
 	runs []func(context.Context) error
 	// ready says why the worker should get no new work.
 	ready func() error
+	// clients are what one client may have.
+	clients quota.Limits
 }
 
 func listen(ctx context.Context, s config.Worker) (*servers, error) {
@@ -230,7 +233,7 @@ func listen(ctx context.Context, s config.Worker) (*servers, error) {
 		return l, nil
 	}
 	var err error
-	if l.http, err = httpapi.Listen(ctx, s.HTTPAddress, server.MaxConnections); err != nil {
+	if l.http, err = httpapi.Listen(ctx, s.HTTPAddress); err != nil {
 		return nil, errors.Join(fmt.Errorf("http: %w", err), l.close())
 	}
 	return l, nil
@@ -238,9 +241,9 @@ func listen(ctx context.Context, s config.Worker) (*servers, error) {
 
 func listenGRPC(ctx context.Context, address string, mode config.SocketMode) (net.Listener, error) {
 	if path, ok := config.UnixPath(address); ok {
-		return server.ListenUnix(ctx, path, mode.Perm(), server.MaxConnections)
+		return server.ListenUnix(ctx, path, mode.Perm())
 	}
-	return server.Listen(ctx, address, server.MaxConnections, 0)
+	return server.Listen(ctx, address, 0)
 }
 
 func (l *servers) addresses() (grpcAddress, httpAddress net.Addr) {
@@ -282,9 +285,10 @@ func (l *servers) close() error {
 }
 
 func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared server.SharedMemory, models []*inference.Server, m *telemetry.Metrics, id instance, log *slog.Logger) error {
+	clients := quota.NewClients(l.clients)
 	g, err := server.New(server.Config{
 		Listeners: l.grpc, Cameras: cameras, Renderer: r, Tensors: r, SharedMemory: shared, DeviceBatches: newDeviceBatches(id.backend, r), InferenceServers: models,
-		Worker: id.worker, Logger: log,
+		Worker: id.worker, Clients: clients, Logger: log,
 		Access: id.access.server(), TLS: id.access.tls("h2"), NoReflection: !id.reflection,
 		Hooks: server.Hooks{CallDone: m.CallDone, FrameSent: m.FrameSent, FrameShared: m.FrameShared, LeasesExpired: m.LeasesExpired, SlowConsumer: m.SlowConsumer, Refused: m.Refused},
 	})
@@ -292,11 +296,12 @@ func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared serve
 		return err
 	}
 	l.runs = append(l.runs, g.Run, id.access.run)
+	measureConnections(m, "grpc", g.Lobby())
 	if l.http == nil {
 		return nil
 	}
 	h, err := httpapi.New(httpapi.Config{
-		Listener: l.http, Cameras: cameras, Renderer: r, Metrics: m.Handler(), Logger: log,
+		Listener: l.http, Cameras: cameras, Renderer: r, Metrics: m.Handler(), Clients: clients, Logger: log,
 		Access: id.access.server(), TLS: id.access.tls("http/1.1"), Ready: l.ready,
 		Hooks: httpapi.Hooks{FrameSent: m.FrameSent, SlowConsumer: m.SlowConsumer, Refused: m.Refused},
 	})
@@ -304,5 +309,6 @@ func (l *servers) build(cameras server.Cameras, r *render.Renderer, shared serve
 		return err
 	}
 	l.runs = append(l.runs, h.Run)
+	measureConnections(m, "http", h.Lobby())
 	return nil
 }

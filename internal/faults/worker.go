@@ -89,7 +89,7 @@ func StartWith(o Options) (*Worker, error) {
 		Logger:     log,
 	})
 	w.renderer = render.New(w.backend.Converter, w.backend.Encoder, render.Config{Parallel: w.backend.Parallel()})
-	listener, err := server.Listen(context.Background(), "127.0.0.1:0", server.MaxConnections, 0)
+	listener, err := server.Listen(context.Background(), "127.0.0.1:0", 0)
 	if err != nil {
 		return nil, errors.Join(err, w.renderer.Close(), w.backend.Close())
 	}

@@ -61,7 +61,14 @@ func (s *Server) allowed(to route) http.Handler {
 			}
 		}
 		if err != nil {
+			lastOfStrangers(w, r)
 			s.refuse(w, r, err)
+			return
+		}
+		if caller == nil { // who need not log in
+			lastOfStrangers(w, r)
+		} else if err := s.place(r, caller); err != nil {
+			s.failCost(w, r, err)
 			return
 		}
 		to.serve(w, r.WithContext(auth.NewContext(r.Context(), caller)))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/server"
+	"github.com/frameport/frameport/server/quota"
 )
 
 // Defaults of [Config].
@@ -27,6 +28,9 @@ type Config struct {
 	// Access finds out who asks. Nil = whoever reaches the listener may see everything:
 	// right where the listener itself is the border, loopback or --insecure.
 	Access server.Access
+	// Clients are the accounts of what clients have, shared with gRPC; nil = the server has
+	// its own, with the defaults.
+	Clients *quota.Clients
 	// TLS is spoken on the listener; it must offer the protocol "http/1.1". Nil = plain
 	// text.
 	TLS *tls.Config
@@ -53,7 +57,8 @@ type Hooks struct {
 	FrameSent func(route string, bytes int)
 	// SlowConsumer is told of every stream that was ended because of its client.
 	SlowConsumer func(route string)
-	// Refused is told of every request that was refused for who makes it, with the reason.
+	// Refused is told of every request that was refused for who makes it, or what
+	// that client has already, with the reason.
 	Refused func(reason string)
 }
 
@@ -64,6 +69,9 @@ func (c *Config) EnsureDefaults() {
 	}
 	if c.SlowConsumer == 0 {
 		c.SlowConsumer = DefaultSlowConsumer
+	}
+	if c.Clients == nil {
+		c.Clients = quota.NewClients(quota.Limits{})
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain

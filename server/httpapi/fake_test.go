@@ -106,7 +106,7 @@ type harness struct {
 
 func newHarness(t *testing.T, alter ...func(*Config)) *harness {
 	t.Helper()
-	lis, err := Listen(t.Context(), "127.0.0.1:0", 50)
+	lis, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,6 @@ import (
 const sendBuffer = 256 << 10
 
 // Listen is [server.Listen] with small send buffers.
-func Listen(ctx context.Context, address string, maxConnections int) (net.Listener, error) {
-	return server.Listen(ctx, address, maxConnections, sendBuffer)
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	return server.Listen(ctx, address, sendBuffer)
 }

@@ -49,6 +49,13 @@ func (s *Server) mjpeg(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
+	end, err := s.cfg.Clients.Stream(callerOf(r, auth.FromContext(r.Context())), []string{feed.ID()})
+	if err != nil {
+		clear(h)
+		s.failCost(w, r, err)
+		return
+	}
+	defer end()
 	ctx, cancel := context.WithCancel(r.Context())
 	watched := make(chan struct{})
 	go func() {

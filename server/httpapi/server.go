@@ -13,18 +13,23 @@ import (
 	"time"
 
 	"github.com/frameport/frameport/api/apierr"
+	"github.com/frameport/frameport/server/quota"
 )
 
 const (
 	headerTimeout  = 5 * time.Second
 	idleTimeout    = 60 * time.Second
 	maxHeaderBytes = 16 << 10
+	// bodyTime is how long a body may take that nobody wants: it is read for the client
+	// to see the answer.
+	bodyTime = time.Second
 )
 
 // Server is the HTTP side of a worker.
 type Server struct {
 	cfg      Config
 	http     *http.Server
+	lobby    *quota.Lobby
 	page     *page
 	anyHost  bool
 	stopping chan struct{}
@@ -37,7 +42,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.EnsureDefaults()
-	s := &Server{cfg: cfg, stopping: make(chan struct{}), probe: make(chan struct{}, 1), page: newPage()}
+	s := &Server{cfg: cfg, lobby: newLobby(cfg), stopping: make(chan struct{}), probe: make(chan struct{}, 1), page: newPage()}
 	s.probe <- struct{}{}
 	addr, isTCP := cfg.Listener.Addr().(*net.TCPAddr)
 	s.anyHost = !isTCP || !addr.IP.IsLoopback() || slices.Contains(cfg.Hosts, "*") || cfg.Access != nil
@@ -48,6 +53,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.http = &http.Server{
 		Handler:           s.guard(mux),
+		ConnContext:       withConn,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -56,12 +62,15 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// Lobby has the places of the server's connections, for metrics.
+func (s *Server) Lobby() *quota.Lobby { return s.lobby }
+
 // Run serves until ctx ends; then streams end and other requests may finish. What
 // has not ended after the configured time is cut. It returns nil after an orderly
 // end. A server runs once.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
-	listener := s.cfg.Listener
+	listener := s.lobby.Listener(s.cfg.Listener)
 	if s.cfg.TLS != nil {
 		listener = tls.NewListener(listener, s.cfg.TLS)
 	}
@@ -100,12 +109,16 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		s.extend(w)
+		if r.ContentLength != 0 {
+			// net/http would wait for the body before the next request, without a limit.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+			w.Header().Set("Connection", "close")
+		}
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
 			fail(w, r, http.StatusMethodNotAllowed, problem{Reason: reasonMethod, Message: "only GET and HEAD are served here; cameras are changed over gRPC (frameport camera add)"})
 		case r.ContentLength != 0:
-			w.Header().Set("Connection", "close") // the body is not read
 			fail(w, r, http.StatusBadRequest, problem{Reason: reasonBody, Message: "a request has no body here"})
 		case !s.hostAllowed(r.Host):
 			fail(w, r, http.StatusMisdirectedRequest, problem{Reason: reasonHost, Message: "this address is served under localhost and IP addresses only, so that no web page can reach it through a name of its own; use http://127.0.0.1"})
