@@ -27,7 +27,7 @@ BENCH_ARGS   ?=
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Set-up ---------------------------------------------------------------------
 
@@ -59,6 +59,18 @@ build: deps ## Build build/frameport
 sbom: build ## Write what the binary is made of: build/frameport.cdx.json (CycloneDX)
 	@$(ENV) go run ./deps/sbom $(BINARY) '$(VERSION)' $(BINARY).cdx.json
 	@echo "$(BINARY).cdx.json"
+
+# A release: the bytes, what they are made of, how, and checksums. Nothing is signed.
+.PHONY: release reproducible vulncheck
+release: build ## Put binary, bill of materials, provenance and checksums into build/release
+	@$(ENV) tools/release.sh $(BINARY) '$(VERSION)'
+
+reproducible: deps ## Build the last commit twice, in two places, and compare the bytes
+	@$(ENV) tools/reproducible.sh '$(VERSION)'
+
+# Not part of check: it needs a network, and its answer changes while the code does not.
+vulncheck: build ## Look for known vulnerabilities in code and binary (VULNDB: another database)
+	@$(ENV) VULNDB='$(VULNDB)' tools/vulncheck.sh $(BINARY)
 
 .PHONY: demo
 demo: build ## Show it on four synthetic cameras until Ctrl-C (or for DEMO_SECONDS)

@@ -19,7 +19,7 @@ type native struct {
 
 func natives() []native {
 	return []native{
-		{"FFmpeg", "libavcodec", "LGPL-2.1-or-later", "https://ffmpeg.org", "libavcodec, libavutil and libswscale, linked statically, built by deps/ffmpeg.sh with deps/ffmpeg.flags"},
+		{"FFmpeg", "libavcodec", "LGPL-2.1-or-later", "https://ffmpeg.org", "linked statically, built by deps/ffmpeg.sh with deps/ffmpeg.flags: decoders of libavcodec, libavutil, libswscale; of libavformat, libavfilter, libavdevice and libswresample the functions that the bindings name, without formats, protocols, filters and devices"},
 		{"libjpeg-turbo", "libturbojpeg", "IJG AND BSD-3-Clause AND Zlib", "https://libjpeg-turbo.org", "libturbojpeg, linked statically"},
 		{"nv-codec-headers", "ffnvcodec", "MIT", "https://github.com/FFmpeg/nv-codec-headers", "headers only; the driver's libraries are opened at run time"},
 	}
