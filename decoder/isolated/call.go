@@ -2,6 +2,7 @@ package isolated
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,9 +36,7 @@ func (d *Decoder) call(emit func(*frame.Frame) error) error {
 
 // serve is call; broken means that nothing more can be had of this child.
 func (d *Decoder) serve(emit func(*frame.Frame) error) (failed, broken error) {
-	if err := d.patience(); err != nil {
-		return nil, err
-	}
+	d.link.conn.until = time.Now().Add(d.host.cfg.Patience)
 	if err := d.link.send(d.out, nil); err != nil {
 		return nil, err
 	}
@@ -62,11 +61,9 @@ func (d *Decoder) serve(emit func(*frame.Frame) error) (failed, broken error) {
 			if pictures++; pictures > maxPictures || emit == nil {
 				return nil, fmt.Errorf("%w: pictures that nobody asked for", errProtocol)
 			}
-			if failed, err = d.deliver(body, failed, emit); err == nil {
-				err = d.patience() // what the caller did took its own time
-			}
+			failed, err = d.deliver(body, failed, emit)
 		case msgDone:
-			result, err := d.done(body)
+			result, err := d.done(body, emit != nil)
 			if err != nil {
 				return nil, err
 			}
@@ -84,9 +81,13 @@ func (d *Decoder) serve(emit func(*frame.Frame) error) (failed, broken error) {
 	return nil, fmt.Errorf("%w: it does not come to an end", errProtocol)
 }
 
-// patience gives the child time for its next step.
-func (d *Decoder) patience() error {
-	return d.link.conn.SetDeadline(time.Now().Add(d.host.cfg.Patience))
+// ours takes what the caller does between two messages off the child's time. The child has
+// its patience once for all that it does about a unit: else it could stretch one for
+// hours, and nobody ends a decoder while it is at work.
+func (d *Decoder) ours(what func()) {
+	begin := time.Now()
+	what()
+	d.link.conn.until = d.link.conn.until.Add(time.Since(begin))
 }
 
 // selects answers whether a picture is wanted.
@@ -94,10 +95,8 @@ func (d *Decoder) selects(body []byte) error {
 	if len(body) != 8 || d.cfg.Select == nil {
 		return errShort
 	}
-	wanted := d.wants(time.Duration(binary.LittleEndian.Uint64(body)))
-	if err := d.patience(); err != nil {
-		return err
-	}
+	var wanted bool
+	d.ours(func() { wanted = d.wants(time.Duration(binary.LittleEndian.Uint64(body))) })
 	d.out = finish(append(begin(d.out[:0], msgAnswer), flag(wanted)), 0)
 	return d.link.send(d.out, nil)
 }
@@ -150,17 +149,28 @@ func (d *Decoder) deliver(body []byte, before error, emit func(*frame.Frame) err
 		return before, err
 	}
 	defer f.Release()
-	if before != nil || !p.asked && !d.wants(p.pts) { // nobody wants the rest
+	if before != nil { // nobody wants the rest
 		return before, nil
 	}
-	if d.cfg.Shared != nil && d.now.Share > 0 {
-		if _, shared := d.memory.Place(f); shared {
-			d.cfg.Shared.InPlace.Add(1)
-		} else {
-			d.cfg.Shared.Elsewhere.Add(1)
+	d.ours(func() {
+		if p.asked || d.wants(p.pts) {
+			d.count(f)
+			failed = emit(f)
 		}
+	})
+	return failed, nil
+}
+
+// count notes whether a frame that is to be shared can be.
+func (d *Decoder) count(f *frame.Frame) {
+	if d.cfg.Shared == nil || d.now.Share == 0 {
+		return
 	}
-	return emit(f), nil
+	if _, shared := d.memory.Place(f); shared {
+		d.cfg.Shared.InPlace.Add(1)
+	} else {
+		d.cfg.Shared.Elsewhere.Add(1)
+	}
 }
 
 // frame makes a frame of what the child tells.
@@ -186,8 +196,12 @@ func (d *Decoder) frame(p *picture) (*frame.Frame, error) {
 	return d.memory.frame(p, info)
 }
 
-// done reads how a call went.
-func (d *Decoder) done(body []byte) (failed, broken error) {
+// errBroken: a decoder has failed in a way that is neither its stream's nor ours. As a rule
+// it has no memory left, and then the others in its child have none either.
+var errBroken = errors.New("its decoder is broken")
+
+// done reads how a call went; decoding says that there is a decoder which has to be whole.
+func (d *Decoder) done(body []byte, decoding bool) (failed, broken error) {
 	if len(body) < 1 || verdict(body[0]) > decoderBroken {
 		return nil, errShort
 	}
@@ -197,6 +211,8 @@ func (d *Decoder) done(body []byte) (failed, broken error) {
 		return nil, nil //nolint:nilnil // two errors, both absent
 	case d.denied != nil && v != corrupt:
 		return fmt.Errorf("%w: %w", decoder.ErrExhausted, d.denied), nil
+	case decoding && (v == decoderBroken || v == exhausted):
+		return nil, fmt.Errorf("%w: %s", errBroken, clean(body[1:]))
 	default:
 		return &remoteError{text: clean(body[1:]), kind: v.sentinel()}, nil
 	}

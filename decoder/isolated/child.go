@@ -1,13 +1,9 @@
 package isolated
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/frameport/frameport/decoder"
 )
@@ -47,84 +43,26 @@ func child(create NewDecoder) error {
 	if err := limit(places); err != nil {
 		return err
 	}
-	file := os.NewFile(controlFile, "control")
-	conn, err := net.FileConn(file)
-	if err != nil {
-		return fmt.Errorf("the worker's socket: %w", err)
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	control, ok := conn.(*net.UnixConn)
-	if !ok {
-		return errors.New("descriptor 3 is no socket of the worker")
-	}
 	if err := confine(); err != nil {
 		return err
 	}
+	control := &socket{fd: controlFile}
 	if _, err := control.Write([]byte{hello}); err != nil {
-		return err
+		return fmt.Errorf("the worker's socket: %w", err)
 	}
 	for {
-		conn, err := accept(control)
-		if err != nil {
+		var word [1]byte
+		fd, err := control.receive(word[:])
+		if err != nil || fd < 0 {
 			// The worker is gone, or wants us gone. Calls into a codec library can't be
 			// ended: the process ends under them.
 			return nil //nolint:nilerr // that is how a child ends
 		}
 		go func() {
-			s := &session{conn: conn, create: create}
+			s := &session{conn: &socket{fd: fd}, create: create}
 			if err := s.run(); err != nil {
 				_, _ = fmt.Fprintln(os.Stderr, strings.TrimSpace(err.Error()))
 			}
 		}()
 	}
-}
-
-// accept waits for the socket of another decoder.
-func accept(control *net.UnixConn) (*net.UnixConn, error) {
-	var word [1]byte
-	fd, err := receive(control, word[:])
-	if err != nil {
-		return nil, err
-	}
-	if fd < 0 {
-		return nil, errProtocol
-	}
-	file := os.NewFile(uintptr(fd), "decoder")
-	defer file.Close()
-	conn, err := net.FileConn(file)
-	if err != nil {
-		return nil, err
-	}
-	socket, ok := conn.(*net.UnixConn)
-	if !ok {
-		return nil, errors.Join(errProtocol, conn.Close())
-	}
-	return socket, nil
-}
-
-// receive reads exactly len(b) bytes that were sent at once, and the descriptor that came
-// with them; -1 when none did.
-func receive(conn *net.UnixConn, b []byte) (fd int, err error) {
-	oob := make([]byte, unix.CmsgSpace(4))
-	n, oobn, flags, _, err := conn.ReadMsgUnix(b, oob)
-	if err != nil {
-		return -1, err
-	}
-	if n != len(b) || flags&unix.MSG_CTRUNC != 0 {
-		return -1, errProtocol
-	}
-	if oobn == 0 {
-		return -1, nil
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
-	if err != nil {
-		return -1, err
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil {
-		return -1, err
-	}
-	return fds[0], nil
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -105,6 +107,47 @@ func do(deed string) error {
 			kept = append(kept, b)
 		}
 		return report("it has %d", len(kept))
+	case "swell": // by so many MiB, and stays so
+		var n int
+		if _, err := fmt.Sscan(argument, &n); err != nil {
+			return report("%v", err)
+		}
+		b, err := unix.Mmap(-1, 0, n<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+		return report("%d bytes, %v", len(b), err)
+	case "end": // argument: how, and after which time
+		how, after, _ := strings.Cut(argument, " after ")
+		if after == "" {
+			return end(how)
+		}
+		pause, err := time.ParseDuration(after)
+		if err != nil {
+			return report("%v", err)
+		}
+		time.AfterFunc(pause, func() { _ = end(how) })
+		return report("soon")
+	case "shared-memory":
+		b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+		return report("%d bytes, %v", len(b), err)
+	case "growing-memory":
+		b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_GROWSDOWN)
+		return report("%d bytes, %v", len(b), err)
+	case "remove-memory":
+		b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err != nil {
+			return report("%v", err)
+		}
+		return report("%v", unix.Madvise(b, unix.MADV_REMOVE))
+	case "exhausted":
+		return fmt.Errorf("%w: malloc", decoder.ErrExhausted)
+	case "broken":
+		return errors.New("alloc frame: out of memory")
+	case "drip": // messages that the worker has no quarrel with, and no end
+		for {
+			for fd := 4; fd < 64; fd++ {
+				_, _ = unix.Write(fd, []byte{5, 0, 0, 0, 'c', 1, 2, 3, 4})
+			}
+			<-time.After(10 * time.Millisecond)
+		}
 	case "crash":
 		_ = unix.Tgkill(os.Getpid(), unix.Gettid(), syscall.SIGSEGV)
 		select {}
@@ -130,6 +173,34 @@ func do(deed string) error {
 		return report("%v", workout())
 	}
 	return report("no such deed: %s", deed)
+}
+
+// end ends the child in a way: the number of a signal that it sends itself, by name of the
+// call, or an exit.
+func end(how string) error {
+	name, number, _ := strings.Cut(how, " ")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return report("%v", err)
+	}
+	pid, tid, signal := uintptr(os.Getpid()), uintptr(unix.Gettid()), uintptr(n)
+	var info [128]byte
+	var errno syscall.Errno
+	switch name {
+	case "exit":
+		os.Exit(n)
+	case "kill":
+		_, _, errno = syscall.RawSyscall(unix.SYS_KILL, pid, signal, 0)
+	case "tkill":
+		_, _, errno = syscall.RawSyscall(unix.SYS_TKILL, tid, signal, 0)
+	case "tgkill":
+		_, _, errno = syscall.RawSyscall(unix.SYS_TGKILL, pid, tid, signal)
+	case "sigqueue":
+		_, _, errno = syscall.RawSyscall(unix.SYS_RT_SIGQUEUEINFO, pid, signal, uintptr(unsafe.Pointer(&info)))
+	case "tgsigqueue":
+		_, _, errno = syscall.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, tid, signal, uintptr(unsafe.Pointer(&info)), 0, 0)
+	}
+	return report("%v", errno)
 }
 
 // workout uses what the Go runtime uses in the long run: threads, signals between them,

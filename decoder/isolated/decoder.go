@@ -89,7 +89,7 @@ func bound(cfg decoder.Config) int64 {
 
 // connect opens a decoder in a child that has room.
 func (d *Decoder) connect(ctx context.Context) error {
-	l, err := d.host.open(ctx, d.cfg.Camera)
+	l, err := d.host.open(ctx, d.cfg.Camera, d.memory)
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ func (d *Decoder) lost(err error) error {
 	case err == nil:
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		d.host.blame(l, fmt.Sprintf("it did not answer for %v on one access unit", d.host.cfg.Patience))
-	case errors.Is(err, errProtocol):
+	case errors.Is(err, errProtocol), errors.Is(err, errBroken):
 		d.host.blame(l, err.Error())
 	default: // the socket is closed: it is about to end
 		select {

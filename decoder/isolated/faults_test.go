@@ -264,23 +264,6 @@ func TestLiar(t *testing.T) {
 	waitFor(t, func() bool { return !alone() })
 }
 
-// TestMemoryLimit: a decoder that takes memory without end loses its child, not the
-// machine.
-func TestMemoryLimit(t *testing.T) {
-	h := newHost(t, func(c *isolated.Config) { c.Cameras = 1 })
-	m := newCamera(t, h, "a", "h264_crop").steps(3)
-	// Without a limit it would come back with 16 GiB, or the system would kill it. How it
-	// ends is up to what misses memory first: Go's runtime says so, or crashes in C code.
-	err := m.do("hoard")
-	if !errors.Is(err, decoder.ErrInterrupted) || strings.Contains(err.Error(), "killed") {
-		t.Fatal(err)
-	}
-	m.steps(len(m.clip.Units) + 1)
-	if m.waiting {
-		t.Error(m.errs)
-	}
-}
-
 // TestChatter: what a child says is logged within bounds and without control characters.
 func TestChatter(t *testing.T) {
 	var log lines

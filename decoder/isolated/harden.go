@@ -3,6 +3,7 @@ package isolated
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 
@@ -19,6 +20,7 @@ import (
 //     too, so that no other descriptor gets their numbers.
 //   - Environment: the worker gives it three settings of the Go runtime and nothing else.
 //   - Limits: no core dumps, no files, few descriptors, bounded memory.
+//   - The system takes it, and not the worker, when the machine's memory runs out.
 //   - It can't be traced or dumped by others of its user, and can gain no privilege.
 //   - A seccomp filter, for all threads: Note: [System calls] in seccomp.go. There is no
 //     way to open, connect, fork or execute.
@@ -58,8 +60,24 @@ func inherit() (places int, err error) {
 	if err := closeInherited(); err != nil {
 		return 0, fmt.Errorf("close what is inherited: %w", err)
 	}
+	// They go to the whole group or unit when the worker is to end, and mean the worker:
+	// it still needs its children then.
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2)
 	os.Clearenv()
+	volunteer()
 	return places, os.Chdir("/")
+}
+
+// volunteer has the system take this process before the worker when memory runs out. It
+// may not be possible, and then the system takes whom it likes.
+func volunteer() {
+	const file, more, most = "/proc/self/oom_score_adj", 500, 1000
+	var now int
+	if text, err := os.ReadFile(file); err == nil {
+		if _, err := fmt.Sscan(string(text), &now); err == nil {
+			_ = os.WriteFile(file, []byte(strconv.Itoa(min(now+more, most))), 0o644)
+		}
+	}
 }
 
 // closeInherited closes what nobody has meant for the child. Descriptors that the Go

@@ -24,10 +24,10 @@ func TestRefusals(t *testing.T) {
 		"open /proc/self/maps":                "operation not permitted",
 		"create /tmp/frameport-isolated-test": "operation not permitted",
 		"stat /":                              "operation not permitted",
-		"privileges":                          "operation not permitted",
 		"owner":                               "operation not permitted",
 		"setsig":                              "operation not permitted",
 		"environment":                         "[]",
+		"remove-memory":                       "operation not permitted",
 		"runtime":                             "<nil>",
 	} {
 		err := m.do(deed)
@@ -38,7 +38,10 @@ func TestRefusals(t *testing.T) {
 	if m.steps(2*len(m.clip.Units) + 1); m.waiting || len(m.errs) != 0 {
 		t.Errorf("after all that it does not decode: %v", m.errs)
 	}
-	for i, deed := range []string{"socket", "execute", "fork", "signal", "code"} {
+	for i, deed := range []string{
+		"socket", "execute", "fork", "signal", "code", "privileges", "shared-memory", "growing-memory",
+		"end kill 9", "end tkill 9", "end tgkill 9", "end tgkill 15", "end tgkill 19", "end sigqueue 9", "end tgsigqueue 9",
+	} {
 		m := newCamera(t, h, fmt.Sprint(i), "h264_crop")
 		err := m.do(deed)
 		if !errors.Is(err, decoder.ErrInterrupted) || !strings.Contains(err.Error(), "SIGSYS") {
@@ -60,6 +63,9 @@ func TestSeenFromOutside(t *testing.T) {
 	h := newHost(t, nil)
 	newCamera(t, h, "a", "h264_crop").steps(5)
 	pid := pidOf(t, h, "a")
+	if ours, its := outOfMemoryScore(t, os.Getpid()), outOfMemoryScore(t, pid); its <= ours && its < 1000 {
+		t.Errorf("when memory runs out it goes at %d, and the worker at %d", its, ours)
+	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +128,19 @@ func TestSeenFromOutside(t *testing.T) {
 			t.Errorf("descriptor %s is %s", f.Name(), to)
 		}
 	}
+}
+
+// outOfMemoryScore is what the system adds to a process when it chooses one.
+func outOfMemoryScore(t *testing.T, pid int) (score int) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(text), &score); err != nil {
+		t.Fatal(err)
+	}
+	return score
 }
 
 // TestWorkerIsKilled: children end with the worker, also when it has no time to say so.

@@ -72,7 +72,7 @@ func NewHost(cfg Config) *Host {
 // Try starts a child, if there is none, and waits until it is ready. It says whether
 // this machine can isolate decoders.
 func (h *Host) Try(ctx context.Context) error {
-	l, err := h.open(ctx, "")
+	l, err := h.open(ctx, "", nil)
 	if err != nil {
 		return err
 	}
@@ -136,9 +136,9 @@ func (h *Host) Close() error {
 }
 
 // open connects a decoder with a child that has room.
-func (h *Host) open(ctx context.Context, camera string) (*link, error) {
+func (h *Host) open(ctx context.Context, camera string, m *memory) (*link, error) {
 	for {
-		l, err := h.place(camera)
+		l, err := h.place(camera, m)
 		if err != nil {
 			return nil, err
 		}
@@ -155,7 +155,7 @@ func (h *Host) open(ctx context.Context, camera string) (*link, error) {
 }
 
 // place finds room for a decoder. A stream under suspicion gets a child of its own.
-func (h *Host) place(camera string) (*link, error) {
+func (h *Host) place(camera string, m *memory) (*link, error) {
 	suspect, err := h.record.judge(camera)
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (h *Host) place(camera string) (*link, error) {
 	if p == nil {
 		p = h.startLocked(suspect)
 	}
-	l := &link{process: p, camera: camera}
+	l := &link{process: p, camera: camera, memory: m}
 	p.links[l] = struct{}{}
 	return l, nil
 }
@@ -228,6 +228,7 @@ func (h *Host) ended(p *process, end ending) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.processes = slices.DeleteFunc(h.processes, func(q *process) bool { return q == p })
+	end = p.overate(end)
 	p.worked = p.control != nil && p.cause == "" && time.Since(p.born) > quickDeath
 	p.err = fmt.Errorf("decoder process %d has ended: %s", p.number, end.text)
 	if p.cause != "" {
@@ -242,9 +243,12 @@ func (h *Host) ended(p *process, end ending) {
 	var cameras, blamed []string
 	for l := range p.links {
 		cameras = append(cameras, l.camera)
-		if l == p.guilty || p.guilty == nil && end.ownDoing && l.busy.Load() {
+		switch {
+		case l == p.guilty, p.guilty == nil && end.ownDoing && (l.busy.Load() || p.alone && l.there.Load()):
 			blamed = append(blamed, l.camera)
 			h.record.blame(l.camera, p.err.Error())
+		case p.guilty != nil || end.ownDoing && l.there.Load():
+			h.record.near(l.camera)
 		}
 	}
 	h.restarts++

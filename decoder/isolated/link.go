@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"sync/atomic"
 	"time"
@@ -16,8 +15,10 @@ import (
 type link struct {
 	process *process
 	camera  string
-	conn    *net.UnixConn // nil until connected
-	busy    atomic.Bool   // the child has a unit of it
+	conn    *socket     // nil until connected
+	memory  *memory     // of its pictures; nil = none
+	there   atomic.Bool // the child has its socket
+	busy    atomic.Bool // the child has a unit of it
 }
 
 // errGone: a child has died before a decoder was in it.
@@ -43,13 +44,17 @@ func (l *link) connect(ctx context.Context) error {
 		<-p.dead
 		return p.err
 	}
-	conn, other, err := pair()
+	fd, other, err := pair()
 	if err != nil {
 		return err
 	}
 	defer other.Close()
-	l.conn = conn
+	l.conn = &socket{fd: fd}
 	raw := unix.UnixRights(int(other.Fd()))
+	l.there.Store(true)
+	if err := p.control.SetWriteDeadline(time.Now().Add(quickDeath)); err != nil {
+		return err
+	}
 	if _, _, err := p.control.WriteMsgUnix([]byte{0}, raw, nil); err != nil {
 		select {
 		case <-p.dead:
@@ -64,6 +69,7 @@ func (l *link) connect(ctx context.Context) error {
 func (l *link) close() {
 	if l.conn != nil {
 		_ = l.conn.Close()
+		l.conn = nil
 	}
 }
 
@@ -83,6 +89,5 @@ func (l *link) send(message []byte, file *os.File) error {
 		_, err := l.conn.Write(message)
 		return err
 	}
-	_, _, err := l.conn.WriteMsgUnix(message, unix.UnixRights(int(file.Fd())), nil)
-	return err
+	return l.conn.send(message, file)
 }

@@ -109,6 +109,13 @@ func (m *memory) create(size int64, one bool, folder *shm.Folder) (r *region, un
 	return r, unshared, nil
 }
 
+// size is that of all regions, in bytes.
+func (m *memory) size() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes
+}
+
 // file is what the child maps.
 func (r *region) file() *os.File { return r.memory.File() }
 

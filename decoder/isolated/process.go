@@ -12,8 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // process is one child.
@@ -22,6 +20,7 @@ type process struct {
 	alone  bool // for a stream under suspicion
 	places int
 	born   time.Time
+	floor  int64         // what the peak of its memory is at least, in bytes; supervise's
 	ready  chan struct{} // closed when it can take decoders, or has failed
 	dead   chan struct{} // closed when it is gone, and who is to blame is known
 
@@ -44,6 +43,32 @@ type ending struct {
 	text     string
 	said     string // the last line on its standard error
 	ownDoing bool   // of the child: nobody outside did it
+	killed   bool   // by signal 9
+	peak     int64  // of its memory, in bytes
+}
+
+// Memory beside its pictures that a child may have had when it is killed with signal 9, so
+// that this blames nobody: many times what decoders take.
+const (
+	fairData      = 256 << 20
+	fairPerCamera = 64 << 20
+)
+
+// overate sees to it that a child which the system has killed for want of memory had that
+// coming when it was the one that had it.
+func (p *process) overate(end ending) ending {
+	fair := int64(fairData)
+	for l := range p.links {
+		fair += fairPerCamera
+		if l.memory != nil {
+			fair += l.memory.size()
+		}
+	}
+	if end.killed && p.cause == "" && end.peak > max(fair, p.floor) {
+		end.ownDoing = true
+		end.text += fmt.Sprintf("; it had taken %d MiB", end.peak>>20)
+	}
+	return end
 }
 
 // endLocked ends a child that is not needed.
@@ -113,7 +138,7 @@ func (h *Host) supervise(p *process) {
 // start starts the child, with two descriptors beside the standard ones: its log and its
 // socket.
 func (p *process) start(command []string) (cmd *exec.Cmd, control *net.UnixConn, output *os.File, err error) {
-	control, other, err := pair()
+	control, other, err := controlPair()
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -142,18 +167,23 @@ func (p *process) start(command []string) (cmd *exec.Cmd, control *net.UnixConn,
 	if err := cmd.Start(); err != nil {
 		return nil, nil, nil, errors.Join(err, control.Close(), output.Close())
 	}
+	// Until it executed the program it shared our memory, which counts as its own.
+	var ours syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ours); err == nil {
+		p.floor = ours.Maxrss << 10
+	}
 	return cmd, control, output, nil
 }
 
-// pair makes a socket for two processes; other is the end to give away.
-func pair() (ours *net.UnixConn, other *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// controlPair makes the socket over which a child gets those of its decoders. Our end
+// waits in the poller: nobody may hang for it.
+func controlPair() (ours *net.UnixConn, other *os.File, err error) {
+	fd, other, err := pair()
 	if err != nil {
-		return nil, nil, fmt.Errorf("socket for a decoder process: %w", err)
+		return nil, nil, err
 	}
-	file := os.NewFile(uintptr(fds[0]), "decoder process")
+	file := os.NewFile(uintptr(fd), "decoder process")
 	defer file.Close()
-	other = os.NewFile(uintptr(fds[1]), "worker")
 	conn, err := net.FileConn(file)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("socket for a decoder process: %w", err), other.Close())
@@ -172,7 +202,11 @@ func how(state *os.ProcessState, err error) ending {
 	}
 	switch s := status.Signal(); s {
 	case syscall.SIGKILL: // by the system for want of memory, or by a person
-		return ending{text: "killed by signal 9, as the kernel does when memory runs out"}
+		end := ending{text: "killed by signal 9, as the kernel does when memory runs out", killed: true}
+		if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+			end.peak = usage.Maxrss << 10
+		}
+		return end
 	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP:
 		return ending{text: state.String()}
 	case syscall.SIGSYS:

@@ -13,11 +13,15 @@ const (
 	maxKills = 3
 	// forgiveAfter is how long a stream must behave until it is trusted again.
 	forgiveAfter = 10 * time.Minute
+	// maxNears is after how many children a stream that shared them is under suspicion. Who
+	// has taken a child over can end it while others are at work, and these are blamed; but
+	// it is near each time.
+	maxNears = 2
 )
 
 // record is what streams have done to children. When several decoders of a child were at
 // work as it died, all of them are under suspicion; each then gets a child of its own,
-// where there is no doubt.
+// where there is no doubt: what ends that child is that stream's, at work or not.
 type record struct {
 	now func() time.Time
 
@@ -27,6 +31,7 @@ type record struct {
 
 type suspicion struct {
 	kills int
+	nears int // children that ended beside it, and not from outside
 	last  time.Time
 	how   string
 }
@@ -47,19 +52,32 @@ func (r *record) judge(camera string) (suspect bool, err error) {
 		delete(r.streams, camera)
 		return false, nil
 	}
-	return true, nil
+	return s.kills > 0 || s.nears >= maxNears, nil
 }
 
 func (r *record) blame(camera, how string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	s := r.noteLocked(camera)
+	s.kills++
+	s.how = how
+}
+
+// near notes that a child has ended with this stream in it, and another one is to blame.
+func (r *record) near(camera string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noteLocked(camera).nears++
+}
+
+func (r *record) noteLocked(camera string) *suspicion {
 	s := r.streams[camera]
 	if s == nil {
 		s = new(suspicion)
 		r.streams[camera] = s
 	}
-	s.kills++
-	s.last, s.how = r.now(), how
+	s.last = r.now()
+	return s
 }
 
 func (r *record) forgive(camera string) {

@@ -19,14 +19,28 @@ import (
 // open belongs to the last kind: glibc's allocator looks at /proc/sys/vm/overcommit_memory
 // when it gives memory back.
 
-// rule is one call and what becomes of it.
+// rule is a call that is allowed when all its checks pass.
 type rule struct {
 	number uintptr
-	// argument, below 6, is looked at when one of the following is set: its low 32 bits.
+	checks []check
+}
+
+// check looks at the low 32 bits of an argument.
+type check struct {
 	argument uint32
-	mask     uint32   // any of these bits must be set
-	without  uint32   // none of these may be set
+	any      uint32   // one of these bits must be set
+	none     uint32   // none of these bits may be set
+	notAll   uint32   // not all of these bits may be set
 	among    []uint32 // it must be one of these
+	refuse   bool     // the call fails with EPERM instead of ending the process
+}
+
+// ownSignals are what the Go runtime and the C library send to their own threads: to
+// interrupt one, and to crash.
+func ownSignals() []uint32 {
+	return []uint32{
+		uint32(unix.SIGURG), uint32(unix.SIGABRT), uint32(unix.SIGSEGV), uint32(unix.SIGBUS), uint32(unix.SIGFPE), uint32(unix.SIGILL), uint32(unix.SIGTRAP),
+	}
 }
 
 // allowed are the calls that decoding needs; the most frequent ones stand first.
@@ -39,9 +53,18 @@ func allowed(pid int) []rule {
 		{number: unix.SYS_NANOSLEEP},
 		{number: unix.SYS_RECVMSG},
 		{number: unix.SYS_SENDMSG},
-		{number: unix.SYS_MADVISE},
-		{number: unix.SYS_MMAP, argument: 2, without: unix.PROT_EXEC},
-		{number: unix.SYS_MPROTECT, argument: 2, without: unix.PROT_EXEC},
+		// Not MADV_REMOVE, which takes memory out of a file that the worker reads.
+		{unix.SYS_MADVISE, []check{{argument: 2, among: []uint32{
+			unix.MADV_DONTNEED, unix.MADV_FREE, unix.MADV_HUGEPAGE, unix.MADV_NOHUGEPAGE, unix.MADV_COLLAPSE, unix.MADV_NORMAL, unix.MADV_RANDOM,
+			unix.MADV_SEQUENTIAL, unix.MADV_WILLNEED, unix.MADV_DONTDUMP, unix.MADV_DODUMP, guardInstall, guardRemove,
+		}, refuse: true}}},
+		// RLIMIT_DATA counts neither shared memory without a file nor what grows downwards.
+		{unix.SYS_MMAP, []check{
+			{argument: 2, none: unix.PROT_EXEC},
+			{argument: 3, none: unix.MAP_GROWSDOWN},
+			{argument: 3, notAll: unix.MAP_SHARED | unix.MAP_ANONYMOUS},
+		}},
+		{unix.SYS_MPROTECT, []check{{argument: 2, none: unix.PROT_EXEC}}},
 		{number: unix.SYS_MUNMAP},
 		{number: unix.SYS_MREMAP},
 		{number: unix.SYS_BRK},
@@ -49,7 +72,7 @@ func allowed(pid int) []rule {
 		{number: unix.SYS_FSTAT},
 		// Not F_SETOWN and F_SETSIG: with them the kernel sends any signal to any process of
 		// the user, whatever the filter says of kill.
-		{number: unix.SYS_FCNTL, argument: 1, among: []uint32{unix.F_GETFL, unix.F_SETFL, unix.F_GETFD, unix.F_SETFD, unix.F_DUPFD_CLOEXEC}},
+		{unix.SYS_FCNTL, []check{{argument: 1, among: []uint32{unix.F_GETFL, unix.F_SETFL, unix.F_GETFD, unix.F_SETFD, unix.F_DUPFD_CLOEXEC}, refuse: true}}},
 		{number: unix.SYS_EPOLL_CTL},
 		{number: unix.SYS_EPOLL_CREATE1},
 		{number: unix.SYS_EVENTFD2},
@@ -66,20 +89,20 @@ func allowed(pid int) []rule {
 		{number: unix.SYS_SCHED_YIELD},
 		{number: unix.SYS_SCHED_GETAFFINITY},
 		{number: unix.SYS_RESTART_SYSCALL},
-		// Signals: Go interrupts its own threads with them.
-		{number: unix.SYS_TGKILL, argument: 0, among: []uint32{uint32(pid)}},
+		// Not those with which others end a process: nobody would be to blame.
+		{unix.SYS_TGKILL, []check{{argument: 0, among: []uint32{uint32(pid)}}, {argument: 2, among: ownSignals()}}},
 		{number: unix.SYS_RT_SIGACTION},
 		{number: unix.SYS_RT_SIGPROCMASK},
 		{number: unix.SYS_RT_SIGRETURN},
 		{number: unix.SYS_SIGALTSTACK},
 		// Threads, and no processes.
-		{number: unix.SYS_CLONE, argument: 0, mask: unix.CLONE_THREAD},
+		{unix.SYS_CLONE, []check{{argument: 0, any: unix.CLONE_THREAD}}},
 		{number: unix.SYS_SET_ROBUST_LIST},
 		{number: unix.SYS_RSEQ},
 		{number: unix.SYS_EXIT},
 		{number: unix.SYS_EXIT_GROUP},
 		// Go names its mappings.
-		{number: unix.SYS_PRCTL, argument: 0, among: []uint32{unix.PR_SET_VMA}},
+		{unix.SYS_PRCTL, []check{{argument: 0, among: []uint32{unix.PR_SET_VMA}, refuse: true}}},
 	}
 	return append(list, allowedHere()...)
 }
@@ -90,7 +113,7 @@ func fatal() []uintptr {
 		unix.SYS_EXECVE, unix.SYS_EXECVEAT,
 		unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4,
 		unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD,
-		unix.SYS_KILL, unix.SYS_TKILL,
+		unix.SYS_KILL, unix.SYS_TKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_SEND_SIGNAL,
 		unix.SYS_MOUNT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT,
 		unix.SYS_BPF, unix.SYS_IO_URING_SETUP, unix.SYS_USERFAULTFD, unix.SYS_PERF_EVENT_OPEN,
 		unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_KEYCTL,
@@ -104,9 +127,15 @@ const (
 	dataArgs   = 16
 )
 
+// Advice of later kernels that C libraries give for the guards of stacks.
 const (
-	retAllow  = unix.SECCOMP_RET_ALLOW
-	retKill   = unix.SECCOMP_RET_KILL_PROCESS
+	guardInstall = 102
+	guardRemove  = 103
+)
+
+const (
+	retAllow  = uint32(unix.SECCOMP_RET_ALLOW)
+	retKill   = uint32(unix.SECCOMP_RET_KILL_PROCESS)
 	retRefuse = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
 	retAbsent = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 )
@@ -128,22 +157,30 @@ func filter(pid int) []unix.SockFilter {
 		load(dataNumber), jump(unix.BPF_JGE, foreignNumbers, 0, 1), ret(retKill),
 	}
 	for _, r := range allowed(pid) {
-		switch number := uint32(r.number); {
-		case r.mask != 0:
-			p = append(p, jump(unix.BPF_JEQ, number, 0, 4), load(dataArgs+8*r.argument),
-				jump(unix.BPF_JSET, r.mask, 0, 1), ret(retAllow), ret(retKill))
-		case r.without != 0:
-			p = append(p, jump(unix.BPF_JEQ, number, 0, 4), load(dataArgs+8*r.argument),
-				jump(unix.BPF_JSET, r.without, 0, 1), ret(retKill), ret(retAllow))
-		case r.among != nil:
-			p = append(p, jump(unix.BPF_JEQ, number, 0, uint8(2+2*len(r.among))), load(dataArgs+8*r.argument))
-			for _, value := range r.among {
-				p = append(p, jump(unix.BPF_JEQ, value, 0, 1), ret(retAllow))
+		var body []unix.SockFilter
+		for _, c := range r.checks {
+			otherwise := retKill
+			if c.refuse {
+				otherwise = retRefuse
 			}
-			p = append(p, ret(retRefuse))
-		default:
-			p = append(p, jump(unix.BPF_JEQ, number, 0, 1), ret(retAllow))
+			body = append(body, load(dataArgs+8*c.argument))
+			switch {
+			case c.any != 0:
+				body = append(body, jump(unix.BPF_JSET, c.any, 1, 0), ret(otherwise))
+			case c.none != 0:
+				body = append(body, jump(unix.BPF_JSET, c.none, 0, 1), ret(otherwise))
+			case c.notAll != 0:
+				body = append(body, unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: c.notAll},
+					jump(unix.BPF_JEQ, c.notAll, 0, 1), ret(otherwise))
+			default:
+				for i, value := range c.among {
+					body = append(body, jump(unix.BPF_JEQ, value, uint8(len(c.among)-i), 0))
+				}
+				body = append(body, ret(otherwise))
+			}
 		}
+		body = append(body, ret(retAllow))
+		p = append(append(p, jump(unix.BPF_JEQ, uint32(r.number), 0, uint8(len(body)))), body...)
 	}
 	// Its flags lie in memory, where a filter does not look; C libraries fall back to clone.
 	p = append(p, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), ret(retAbsent))

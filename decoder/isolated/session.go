@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"os"
 	"strconv"
 	"time"
@@ -28,7 +27,7 @@ const spare = 4
 
 // session is one decoder in the child, with one goroutine.
 type session struct {
-	conn   *net.UnixConn
+	conn   *socket
 	create NewDecoder
 
 	in   *bufio.Reader
@@ -210,7 +209,7 @@ func (s *session) ask(size int64, purpose byte) (*os.File, error) {
 	}
 	// The worker says nothing but this, so none of it is in the reader's buffer.
 	var answer [headerBytes + 4]byte
-	fd, err := receive(s.conn, answer[:])
+	fd, err := s.conn.receive(answer[:])
 	if err != nil {
 		return nil, err
 	}
