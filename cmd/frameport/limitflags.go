@@ -21,7 +21,6 @@ func (f limitFlags) apply(l *config.Limits) {
 	if f.UnitMemory != nil {
 		l.UnitMemory = *f.UnitMemory
 	}
-	}
 	for _, v := range []struct {
 		flag *int
 		to   *int
