@@ -37,6 +37,9 @@ func scenarios() []scenario {
 		{"killed", "kill -9 with 200 cameras and a client that changes others", measureKilled, true},
 		{"growth", "what is left of cameras, sessions, readers and sizes that came and went", measureGrowth, true},
 		{"slow_clients", "20 cameras, 20 readers and 5 that never read", measureSlowClients, true},
+		{"overload", "how many cameras can be decoded, and what twice as many do", measureOverload, true},
+		{"keyframes", "1,000 cameras, one frame of each in ten seconds", measureKeyframes, true},
+		{"herd", "1,000 cameras added at once", measureHerd, true},
 		{"soak", "cameras at protocol level and decoded ones, with faults, adds and removes", measureSoak, true},
 	}
 }
