@@ -39,7 +39,7 @@ func TestJournal(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Add(Value("met", 1.23456, "s").AtMost(2), Value("missed", 3, "s").AtMost(0).With("%d of %d", 1, 2), Value("seen", 4, "s")); err != nil {
+	if err := j.Add(Value("met", 1.23456, "s").AtMost(2), Value("missed", 3, "s").AtMost(0).With("%d of %d", 1, 2), Value("seen", 4, "s"), Value("just met", 0, "s").AtMost(0)); err != nil {
 		t.Fatal(err)
 	}
 	kept, err := os.ReadFile(path)
@@ -59,7 +59,7 @@ func TestJournal(t *testing.T) {
 		}
 		got = append(got, m)
 	}
-	if len(got) != 3 || got[0]["pass"] != true || got[0]["value"] != 1.235 || got[0]["target"] != 2.0 ||
+	if len(got) != 4 || got[3]["pass"] != true || got[0]["pass"] != true || got[0]["value"] != 1.235 || got[0]["target"] != 2.0 ||
 		got[1]["pass"] != false || got[1]["target"] != 0.0 || got[1]["detail"] != "1 of 2" || got[2]["pass"] != nil || got[2]["target"] != nil {
 		t.Errorf("%v", got)
 	}
