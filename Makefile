@@ -145,7 +145,7 @@ FIGURES  = $(ENV) export FRAMEPORT_FAULTS_FIGURES='$(RUNS)' FRAMEPORT_FAULTS_OUT
   FRAMEPORT_FIGURES_LOG='$(abspath $(RELIABILITY_LOG))' GO2RTC='$(CURDIR)/build/peers/go2rtc'; mkdir -p build; \
   go test -count=1 -timeout 30m -v $(TESTFLAGS)
 FIGURES_ONLY := | { grep --line-buffered -v -E '^ *(=== |--- PASS|PASS)' || true; }
-.PHONY: reliability reliability-recovery reliability-peers reliability-rest
+.PHONY: reliability reliability-recovery reliability-peers reliability-rest reliability-long
 reliability: deps-test ## Measure recovery, frozen streams, outages, logins, reloads and growth, RUNS times each (100)
 	@$(MAKE) -j2 reliability-recovery reliability-peers
 	@$(MAKE) reliability-rest
@@ -160,6 +160,10 @@ reliability-rest:
 	@$(FIGURES) ./internal/faults -run '^Test(Frozen|Growth|Reconnects|Outage|Nonce|Login|Reload)$$' $(FIGURES_ONLY)
 	@$(FIGURES) ./internal/e2e -run '^TestStop$$' $(FIGURES_ONLY)
 
+reliability-long: OUTAGE = 5m
+reliability-long: deps-test ## Measure outages of the network of five minutes
+	@$(FIGURES) ./internal/faults -run '^TestOutage$$' $(FIGURES_ONLY)
+
 # The binary under what it has to hold, short; and the same at full length, hours in all.
 # JSON lines with date, commit and load go to RELIABILITY_LOG.
 RELIABILITY_LOG ?= build/reliability.jsonl
@@ -169,7 +173,7 @@ hold: build deps-bench ## Let the binary hold 1,000 cameras, kill -9, growth, sl
 	@$(ENV) $(HOLD) -only held,killed,slow_clients,growth -seconds 60 -repeat 5
 
 soak: build deps-bench ## Let it run for 3 minutes with faults, adds and removes
-	@$(ENV) $(HOLD) -only soak -seconds 180
+	@$(ENV) $(HOLD) -strict -only soak -seconds 180
 
 soak-long: build deps-bench ## 1,000 cameras for 10 minutes, then an hour of 300 with faults
 	@$(ENV) $(HOLD) -only held -seconds 600; $(HOLD) -only soak -seconds 3600 -cameras 300 -decoded 20
