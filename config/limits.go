@@ -10,6 +10,9 @@ const (
 type Limits struct {
 	// UnitMemory bounds the access units that wait to be decoded or are being decoded.
 	UnitMemory ByteSize `yaml:"access_unit_memory"`
+	// NoRationing decodes all cameras alike, also when decoding can't keep up. Else those
+	// that were added last give way.
+	NoRationing bool `yaml:"no_rationing"`
 	// ClientConnections is how many connections one client may use at a time.
 	ClientConnections int `yaml:"client_connections"`
 	// ClientStreams is how many streams one client may have open, beside the first one of

@@ -24,6 +24,7 @@ type Metrics struct {
 	leases       *prometheus.CounterVec
 	refused      *prometheus.CounterVec
 	decode       prometheus.Histogram
+	wait         prometheus.Histogram
 	encode       prometheus.Histogram
 	scrapeErrors *slog.Logger
 }
@@ -53,6 +54,10 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 		decode: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "decode_duration_seconds", Help: "Time to decode one access unit.", Buckets: buckets,
 		}),
+		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "decode_wait_seconds", Help: "Time that one access unit waited to be decoded.",
+			Buckets: []float64{0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5},
+		}),
 		encode: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "render_duration_seconds", Help: "Time to convert and encode one picture.", Buckets: buckets,
 		}),
@@ -63,7 +68,7 @@ func NewMetrics(version, backend string, logger *slog.Logger) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "backend": backend},
 	})
 	info.Set(1)
-	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.framesShared, m.bytesShared, m.slow, m.leases, m.refused, m.decode, m.encode,
+	m.registry.MustRegister(info, m.calls, m.callTime, m.framesSent, m.bytesSent, m.framesShared, m.bytesShared, m.slow, m.leases, m.refused, m.decode, m.wait, m.encode,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -111,6 +116,9 @@ func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc
 
 // Decoded notes the time that decoding one access unit took.
 func (m *Metrics) Decoded(took time.Duration) { m.decode.Observe(took.Seconds()) }
+
+// Waited notes the time that one access unit waited to be decoded.
+func (m *Metrics) Waited(d time.Duration) { m.wait.Observe(d.Seconds()) }
 
 // Rendered notes the time that making one picture took.
 func (m *Metrics) Rendered(took time.Duration) { m.encode.Observe(took.Seconds()) }

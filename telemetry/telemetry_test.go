@@ -57,6 +57,7 @@ func TestMetrics(t *testing.T) {
 	m.FrameShared("ShareFrames", 3000)
 	m.SlowConsumer("mjpeg")
 	m.Decoded(time.Millisecond)
+	m.Waited(60 * time.Millisecond)
 	m.Rendered(2 * time.Millisecond)
 
 	text := scrape(t, m)
@@ -82,6 +83,7 @@ func TestMetrics(t *testing.T) {
 		`frameport_frame_bytes_sent_total{route="latest.jpg"} 1500`,
 		`frameport_slow_consumers_total{route="mjpeg"} 1`,
 		`frameport_decode_duration_seconds_count 1`,
+		`frameport_decode_wait_seconds_bucket{le="0.1"} 1`,
 		`frameport_render_duration_seconds_count 1`,
 		`frameport_live_frames 42`,
 		`frameport_render_shared_total 7`,

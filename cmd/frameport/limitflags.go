@@ -10,6 +10,7 @@ import (
 // flag that was given wins over the configuration file.
 type limitFlags struct {
 	UnitMemory          *config.ByteSize `name:"access-unit-memory" env:"FRAMEPORT_ACCESS_UNIT_MEMORY" help:"How much memory the access units of all cameras may take that wait to be decoded. Default: 512MiB." placeholder:"SIZE"`
+	NoRationing         *bool            `name:"no-rationing" env:"FRAMEPORT_NO_RATIONING" help:"Decode all cameras alike when decoding can't keep up, instead of fewer pictures of those that were added last."`
 	ClientConnections   *int             `name:"client-connections" env:"FRAMEPORT_CLIENT_CONNECTIONS" help:"How many connections one token, certificate or host may use at a time. Default: 16." placeholder:"N"`
 	ClientStreams       *int             `name:"client-streams" env:"FRAMEPORT_CLIENT_STREAMS" help:"How many streams one of them may have open, beside the first one of each camera. Default: 64." placeholder:"N"`
 	ClientCameraStreams *int             `name:"client-camera-streams" env:"FRAMEPORT_CLIENT_CAMERA_STREAMS" help:"How many of these may be of one camera. Default: 16." placeholder:"N"`
@@ -20,6 +21,9 @@ type limitFlags struct {
 func (f limitFlags) apply(l *config.Limits) {
 	if f.UnitMemory != nil {
 		l.UnitMemory = *f.UnitMemory
+	}
+	if f.NoRationing != nil {
+		l.NoRationing = *f.NoRationing
 	}
 	for _, v := range []struct {
 		flag *int

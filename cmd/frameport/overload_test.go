@@ -2,9 +2,21 @@ package main
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"testing"
+
+	"github.com/frameport/frameport/config"
 )
+
+func TestRationingProcessors(t *testing.T) {
+	if n := rationingProcessors(config.Limits{}); n != runtime.GOMAXPROCS(0) {
+		t.Errorf("%d by default", n)
+	}
+	if n := rationingProcessors(config.Limits{NoRationing: true}); n != 0 {
+		t.Errorf("%d when off", n)
+	}
+}
 
 func TestHeapPressure(t *testing.T) {
 	old := debug.SetMemoryLimit(math.MaxInt64)

@@ -121,6 +121,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		MaxCameras:   s.MaxCameras,
 		UnitMemory:   int64(s.Limits.UnitMemory),
 		Pressure:     heapPressure,
+		Processors:   rationingProcessors(s.Limits),
 	}
 	if s.StateDir != "" {
 		file, records, err := openState(ctx, s.StateDir, s.StateKeyFile)
@@ -131,10 +132,11 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		cameras.Store, cameras.Restored = file, records
 	}
 	metrics := telemetry.NewMetrics(version, b.Choice.Kind.String(), cfg.log)
-	cameras.Decoded = metrics.Decoded
+	cameras.Decoded, cameras.Waited = metrics.Decoded, metrics.Waited
 	manager := camera.NewManager(cameras)
 	metrics.Cameras(manager)
 	metrics.Gauge("access_unit_memory_bytes", "Memory of the access units of all cameras that wait to be decoded.", func() float64 { return float64(manager.UnitMemory()) })
+	metrics.Gauge("cameras_rationed", "Cameras that are decoded less than they should be, because decoding can't keep up with all.", func() float64 { return float64(manager.Rationed()) })
 	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered, Parallel: b.Parallel()})
 	defer closing("renderer", renderer.Close)
 
