@@ -104,7 +104,7 @@ func (s Seconds) At(share float64) float64 {
 	return sorted[max(0, int(math.Ceil(share*float64(len(s))))-1)].Seconds()
 }
 
-// Median, P95 and Longest are figures of it.
+// Median is the figure that half of them are not above.
 func (s Seconds) Median(name string) Figure { return s.figure(name+", median", 0.5) }
 
 // P95 is the figure that 95 of 100 are not above.
