@@ -91,10 +91,11 @@ test-python: build deps-test gpusim ## Run the Python client's tests with Debian
 # the detector can't see into, and those of cmd live in real time with dozens of
 # cameras, which the detector slows down too much for two cores. Run them by hand:
 # make test-race RACE_PACKAGES=./cmd/...
+# Short: without the largest clips, which are pixels and no other code; `make test` has them.
 RACE_PACKAGES ?= $$(go list ./... | grep -v -e /internal/e2e -e /cmd/)
 .PHONY: test-race
 test-race: deps-test gpusim ## Run the tests under the race detector
-	@$(ENV) go test -race -timeout 15m $(TESTFLAGS) $(RACE_PACKAGES)
+	@$(ENV) go test -race -short -timeout 15m $(TESTFLAGS) $(RACE_PACKAGES)
 
 # The C code under AddressSanitizer with its leak check, and UndefinedBehaviorSanitizer:
 # that of the packages below and of the simulated driver they run on. Go's -asan also
@@ -102,6 +103,7 @@ test-race: deps-test gpusim ## Run the tests under the race detector
 # libjpeg-turbo, beyond their calls of memcpy and free.
 # Skipped are tests that count Go allocations, which -asan adds to, and one that measures
 # resident memory, which freed blocks stay in for a while; the leak check asks better.
+# Short, as test-race.
 SANITIZE_PACKAGES ?= ./gpu ./gpu/gpusim ./gpu/gputest ./gpu/kernels/... ./gpu/surface ./internal/dl ./internal/shm \
 	./decoder/avcodec ./decoder/nvdec ./convert/hostconv ./convert/gpuconv ./jpeg/turbo ./jpeg/nvjpeg
 SANITIZE_SKIP   := ^(TestLaunchDoesNotAllocate|TestNoAllocation|TestTensorAllocates|TestInPlace|TestCloseFreesNativeMemory)$$
@@ -114,7 +116,7 @@ test-sanitize: gpusim-sanitize ## Run the tests of C code under ASan, LSan and U
 	@$(ENV) export CGO_CFLAGS='$(SANITIZE_CFLAGS)' CGO_CXXFLAGS='$(SANITIZE_CFLAGS)' CGO_LDFLAGS=-fsanitize=undefined \
 	  FRAMEPORT_GPU_LIBRARY_PATH='$(CURDIR)/build/gpusim-sanitize' FRAMEPORT_GPUSIM_DIR='$(CURDIR)/build/gpusim-sanitize' \
 	  ASAN_OPTIONS='$(ASAN_SETTINGS)' UBSAN_OPTIONS=print_stacktrace=1; \
-	go test -asan -count=1 -timeout 10m -skip '$(SANITIZE_SKIP)' $(TESTFLAGS) $(SANITIZE_PACKAGES)
+	go test -asan -short -count=1 -timeout 10m -skip '$(SANITIZE_SKIP)' $(TESTFLAGS) $(SANITIZE_PACKAGES)
 
 .PHONY: test-peers
 test-peers: deps-peers go2rtc ## Run the tests against GStreamer's RTSP server, go2rtc and VLC

@@ -99,6 +99,9 @@ func TestDecode(t *testing.T) {
 		if clip.Codec == media.CodecMJPEG {
 			continue // no exact hashes, see below
 		}
+		if testing.Short() && clip.Height >= 720 {
+			continue // most of the pixels, and nothing that smaller clips do not have
+		}
 		golden, err := testvideo.Golden(name)
 		if err != nil {
 			t.Fatal(err)
