@@ -134,9 +134,11 @@ SEED  ?= 1
 STORM ?= 30s
 .PHONY: faults
 faults: deps-test ## Try what cameras do wrong: all of it, or ROW=17 SEED=3; STORM=0s leaves the storm out
+	@$(if $(filter all,$(ROW)),$(ENV) go test -tags failpoint ./internal/failpoint -count=1 -timeout 2m; \
+	go test -tags failpoint -run '^TestFailpoint' -count=1 -timeout 5m $$(tools/tagged.sh failpoint | grep -v internal/fa) | { grep -v '^ok' || true; })
 	@$(ENV) export FRAMEPORT_FAULTS_ROWS='$(ROW)' FRAMEPORT_FAULTS_SEED='$(SEED)' \
 	  FRAMEPORT_FAULTS_STORM='$(if $(filter all,$(ROW)),$(filter-out 0 0s,$(STORM)))'; \
-	go test ./internal/faults -run '^(TestFaults|TestStorm)$$' -count=1 -parallel 16 -timeout 14m -v $(TESTFLAGS) \
+	go test -tags failpoint ./internal/faults -run '^(TestFaults|TestStorm)$$' -count=1 -parallel 16 -timeout 14m -v $(TESTFLAGS) \
 	  | { grep -v -E '^ *(=== |--- PASS|--- SKIP)' || true; }
 
 # Figures of docs/reliability.md: JSON lines, also appended to RELIABILITY_LOG. What

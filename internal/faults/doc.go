@@ -2,6 +2,9 @@
 // clients have been seen to do wrong: a fleet of simulated cameras, one of which is
 // hurt at a time, each row of the [Catalogue] with a scenario of its own.
 //
+// Rows from 76 on, and two before, happen inside the worker, at the points of
+// internal/failpoint: only builds with that tag have them.
+//
 // The worker is the real object graph (backend, cameras, gRPC) within this process,
 // so that goroutines, descriptors and memory can be counted around it. The cameras
 // are those of internal/camsim; their pictures carry bar codes, so what arrives is

@@ -2,9 +2,11 @@
 
 package faults
 
+import "maps"
+
 // scenarios returns what is played for each row.
 func scenarios() map[int]func(*Scene) {
-	return map[int]func(*Scene){
+	scenes := map[int]func(*Scene){
 		1: row1, 2: row2, 3: row3, 4: row4, 5: row5, 6: row6, 7: row7, 8: row8,
 		9: row9, 10: row10, 11: row11, 12: row12, 13: row13, 14: row14, 15: row15, 16: row16,
 		17: row17, 18: row18, 19: row19, 20: row20, 21: row21, 22: row22, 23: row23, 24: row24,
@@ -15,7 +17,10 @@ func scenarios() map[int]func(*Scene) {
 		57: row57, 58: row58, 59: row59, 60: row60, 61: row61, 63: row63, 64: row64, 65: row65,
 		66: row66, 67: row67, 68: row68, 72: row72, 73: row73, 74: row74,
 	}
+	maps.Copy(scenes, inside())
+	return scenes
 }
 
-// alone are the rows that count what is left, so nothing may run beside them.
-func alone() []int { return []int{72} }
+// alone are the rows beside which none may run: 72 counts what is left, 69 kills processes
+// with a second fleet, 75 sets the clock of all.
+func alone() []int { return []int{69, 72, 75} }

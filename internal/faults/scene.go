@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -26,6 +27,8 @@ type Scene struct {
 	Row    int
 	Seed   uint64
 
+	fleet *Fleet // of a worker of its own; see within
+
 	dice  *rand.Rand
 	hosts []*camsim.Server
 	cams  []*camsim.Handle
@@ -38,6 +41,28 @@ func NewScene(t testing.TB, w *Worker, row int, seed uint64) *Scene {
 	s := &Scene{TB: t, Worker: w, Row: row, Seed: seed, dice: rand.New(rand.NewPCG(seed, uint64(row)))}
 	t.Cleanup(s.end)
 	return s
+}
+
+// within returns a scene with a worker of its own and a fleet beside it.
+func (s *Scene) within(o Options) *Scene {
+	s.Helper()
+	w, err := StartWith(o)
+	if err != nil {
+		s.Fatal(err)
+	}
+	own := &Scene{TB: s.TB, Worker: w, Row: s.Row, Seed: s.Seed, dice: s.dice}
+	s.Cleanup(func() {
+		errs := []error{w.Close(), w.Secrets()}
+		if own.fleet != nil {
+			errs = append(errs, own.fleet.Close())
+		}
+		if err := errors.Join(errs...); err != nil {
+			s.Error(err)
+		}
+	})
+	own.fleet = NewFleet(s, w, 5)
+	s.Cleanup(own.end)
+	return own
 }
 
 // Host starts a host for cameras with an address of its own: the worker counts logins

@@ -16,6 +16,7 @@ import (
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/shm"
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/rtsp"
 	"github.com/frameport/frameport/server"
@@ -54,6 +55,12 @@ type Options struct {
 	// Access and TLS are of the gRPC server; nil = everybody may do everything, in clear.
 	Access server.Access
 	TLS    *tls.Config
+	// Isolation is how many cameras share a decoder process; 0 = they are decoded in this one.
+	Isolation int
+	// Regions is where frames lie that clients map; nil = nowhere.
+	Regions *shm.Folder
+	// Store keeps the cameras; nil = nobody does.
+	Store camera.Store
 }
 
 // Start starts a worker on the CPU, with the limits and timeouts of the product.
@@ -67,7 +74,9 @@ func StartWith(o Options) (*Worker, error) {
 	w := &Worker{Account: &frame.Account{}, Log: &Log{}, watches: map[string]*Watch{}, connect: o.Dial}
 	log := slog.New(slog.NewTextHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if w.backend, err = backend.New(context.Background(), backend.Config{Kind: config.BackendCPU, Account: w.Account}); err != nil {
+	if w.backend, err = backend.New(context.Background(), backend.Config{
+		Kind: config.BackendCPU, Account: w.Account, Isolation: o.Isolation, Regions: o.Regions, Logger: log,
+	}); err != nil {
 		return nil, err
 	}
 	logins, dials := rtsp.NewLoginBudget(), rtsp.NewDialLimiter(0, 0)
@@ -85,6 +94,7 @@ func StartWith(o Options) (*Worker, error) {
 		},
 		NewDecoder: w.newDecoder,
 		Admit:      w.backend.Admit,
+		Store:      o.Store,
 		Account:    w.Account,
 		Logger:     log,
 	})
@@ -97,7 +107,7 @@ func StartWith(o Options) (*Worker, error) {
 	srv, err := server.New(server.Config{
 		Listeners: []net.Listener{listener}, Cameras: server.Manager(w.Manager), Renderer: w.renderer, Tensors: w.renderer,
 		Worker: func() *frameportv1.Worker { return &frameportv1.Worker{InstanceId: "faults"} }, Logger: log,
-		Access: o.Access, TLS: o.TLS,
+		Access: o.Access, TLS: o.TLS, SharedMemory: server.SharedMemory{Folder: o.Regions},
 		Hooks: server.Hooks{SlowConsumer: func(string) { w.SlowConsumers.Add(1) }},
 	})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // The time of day of this machine is set. What the camera's clock says is not touched by
 // that, and how far the two are apart is known again with the next report.
-func TestHostClockSteps(t *testing.T) {
+func TestFailpointHostClockSteps(t *testing.T) {
 	for _, step := range []time.Duration{time.Hour, -time.Hour} {
 		c := New(90000)
 		start := failpoint.Now()
