@@ -95,6 +95,7 @@ func (r *fakeRenderer) Render(_ context.Context, f *frame.Frame, out render.Outp
 type harness struct {
 	t        *testing.T
 	listener net.Listener
+	server   *Server
 	url      string
 	cameras  *fakeCameras
 	door     *fakeCamera
@@ -126,6 +127,7 @@ func newHarness(t *testing.T, alter ...func(*Config)) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.server = s
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
