@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/decoder"
@@ -69,6 +70,19 @@ func (t *takeover) release() {
 type deputy struct {
 	able
 	release func()
+}
+
+// Spent implements [decoder.Meter].
+func (d *deputy) Spent() time.Duration { return spentBy(d.able) }
+
+// Spent implements [decoder.Meter]. Of a GPU nobody knows: it is zero.
+func (d *deputised) Spent() time.Duration { return spentBy(d.able) }
+
+func spentBy(d able) time.Duration {
+	if m, ok := d.(decoder.Meter); ok {
+		return m.Spent()
+	}
+	return 0
 }
 
 // Close implements [decoder.Decoder].

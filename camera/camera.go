@@ -12,6 +12,7 @@ import (
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/fault"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/media"
 	"github.com/frameport/frameport/rtsp"
 )
@@ -47,6 +48,7 @@ type camera struct {
 	pipe    atomic.Pointer[pipeline]
 	refusal atomic.Pointer[refusal]
 	sharing sharing
+	expense expense
 	// unloaded: not decoded for want of memory; see Note: [Overload].
 	unloaded atomic.Bool
 	ration   atomic.Uint32   // how much is decoded; see Note: [Rationing]
@@ -110,7 +112,7 @@ func newCamera(id string, spec config.Camera, invalid error, added time.Time, lo
 	}
 	c.intake = intake{
 		policy: &c.policy, totals: &c.totals, rate: &c.units, health: c.health,
-		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused, undecoded: c.undecoded,
+		network: c.lostUnits, began: c.noteFormat, pipe: c.pipeline, refused: c.refused, undecoded: c.undecoded, expense: &c.expense,
 	}
 	return c
 }
@@ -149,12 +151,13 @@ func (c *camera) apply(spec config.Camera, release func()) {
 		c.ring.Resize(ringSize(spec))
 	}
 	c.refusal.Store(nil)
+	pardoned := c.expense.forget()
 	c.health.touch()
 	// A stream that can't be decoded may be waiting for just this policy; what else
 	// is wrong does not change with it.
 	class := c.health.view().fault.Class
 	undecoded := class == fault.Unsupported || class == fault.Limit || class == fault.Decode
-	if reconnect || undecoded && *p != *before {
+	if reconnect || pardoned || undecoded && *p != *before {
 		select {
 		case c.wake <- struct{}{}:
 		default:
@@ -193,7 +196,7 @@ func (c *camera) pipeline(ctx context.Context) *pipeline {
 		queue: newQueue(c.tools.buffers, c.shed), policy: &c.policy, publisher: c.publisher,
 		health: c.health, totals: &c.totals, account: c.account, log: c.log,
 		refuse: c.refuse, after: c.lastDone, done: make(chan struct{}), base: time.Now(),
-		decoded: c.tools.decoded, waited: c.tools.waited, sharing: &c.sharing,
+		decoded: c.tools.decoded, waited: c.tools.waited, sharing: &c.sharing, expense: &c.expense,
 	}
 	p.queue.camera = c.id
 	p.create = func(cfg decoder.Config, pol *policy) (decoder.Decoder, error) { return c.create(p, cfg, pol) }
@@ -227,6 +230,9 @@ func (c *camera) shed(n int) {
 func (c *camera) refuse(f *media.Format, err *fault.Error) { c.refusal.Store(&refusal{f, err}) }
 
 func (c *camera) refused(f *media.Format) *fault.Error {
+	if why := c.expense.quarantined(failpoint.Now()); why != nil {
+		return why
+	}
 	if r := c.refusal.Load(); r != nil && sameFormat(r.format, f) {
 		return r.fault
 	}

@@ -29,6 +29,7 @@ type intake struct {
 	refused func(*media.Format) *fault.Error
 	// undecoded is why nothing is decoded although it should be; nil = it is
 	undecoded func() *fault.Error
+	expense   *expense
 
 	// of the attempt
 	units  uint64
@@ -36,7 +37,9 @@ type intake struct {
 	mode   config.DecodeMode // when the last unit came
 	pacer  pacer
 	flood  flood
-	push   unit // scratch
+	key    time.Time // when the last key frame of a reduced stream went on
+	thin   bool      // units were left out because the stream is reduced
+	push   unit      // scratch
 	judged time.Time
 
 	gop gop
@@ -134,6 +137,16 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 		}
 		return
 	}
+	alone := intra
+	if why := in.expense.reduced(); why != nil {
+		in.troubled(why, now)
+		if !au.RandomAccess || now.Sub(in.key) < reducedEvery {
+			in.thin = true
+			in.totals.policy.Add(1)
+			return
+		}
+		in.key, alone = now, true
+	}
 	pipe := in.pipe(ctx)
 	if pipe == nil {
 		in.totals.policy.Add(1)
@@ -142,7 +155,7 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 		}
 		return
 	}
-	if ok, began := in.flood.take(au.Received, intra, au.RandomAccess); !ok {
+	if ok, began := in.flood.take(au.Received, alone, au.RandomAccess); !ok {
 		in.totals.policy.Add(1)
 		if began {
 			pipe.queue.restart()
@@ -151,10 +164,12 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 		return
 	}
 	in.totals.offered.Add(workOf(au))
-	if left == config.DecodeKeyframes && p.mode != left {
+	in.expense.offered.Add(1)
+	if left == config.DecodeKeyframes && p.mode != left || in.thin && !alone {
 		pipe.queue.restart() // what lies between the key frames was never decoded
 	}
-	in.push = unit{AccessUnit: *au, epoch: in.totals.epoch.Load(), intra: intra, paced: intra}
+	in.thin = in.thin && alone
+	in.push = unit{AccessUnit: *au, epoch: in.totals.epoch.Load(), intra: alone, paced: intra}
 	o := pipe.queue.push(&in.push)
 	in.push = unit{}
 	in.totals.policy.Add(uint64(o.waiting))

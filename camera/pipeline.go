@@ -42,6 +42,7 @@ type pipeline struct {
 	decoded   func(time.Duration)               // told how long each unit took
 	waited    func(time.Duration)               // and how long it waited before
 	sharing   *sharing
+	expense   *expense
 	log       *slog.Logger
 
 	after <-chan struct{} // the pipeline before this one is gone; nil = there is none
@@ -189,20 +190,43 @@ func (p *pipeline) ready(pol *policy, u *unit, now time.Time) (bool, error) {
 }
 
 func (p *pipeline) decode(ctx context.Context, pol *policy, u *unit) error {
-	start := time.Now()
+	start, spent := time.Now(), p.spent()
 	err := p.dec.Decode(ctx, &u.AccessUnit, p.emit)
 	p.decoded(time.Since(start))
 	if p.shared > 0 {
 		p.sharing.note(p.dec, p.shared)
 	}
-	if err != nil {
+	if p.expense.note(failpoint.Now(), p.spent()-spent) {
+		p.reduced()
+	}
+	if err != nil || p.dec == nil {
 		return err
 	}
-	if pol.mode == config.DecodeKeyframes {
+	if pol.mode == config.DecodeKeyframes || p.expense.reduced() != nil {
 		// The next key frame may be a minute away: don't let reordering hold this one.
 		return p.dec.Drain(ctx, p.emit)
 	}
 	return nil
+}
+
+// spent is what the decoder has cost so far, if it says so.
+func (p *pipeline) spent() time.Duration {
+	if m, ok := p.dec.(decoder.Meter); ok {
+		return m.Spent()
+	}
+	return 0
+}
+
+// reduced gives up what waits of a stream that is too expensive, and the decoder when
+// nothing is to be decoded any more.
+func (p *pipeline) reduced() {
+	p.totals.policy.Add(uint64(p.queue.skip()))
+	if why := p.expense.reduced(); why != nil {
+		p.health.degraded(p.publisher.epoch, why)
+	}
+	if p.expense.quarantined(failpoint.Now()) != nil {
+		p.discard()
+	}
 }
 
 // drain gets out what reordering holds back.

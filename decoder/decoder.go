@@ -44,6 +44,14 @@ type Resizer interface {
 	SetOutput(Output)
 }
 
+// Meter is the optional ability to say what decoding has cost. It may be called between
+// any two Decode calls.
+type Meter interface {
+	// Spent is how long the decoder has kept a processor busy since it was made. Time that
+	// it waited is not in it, for a processor that others had or for anything else.
+	Spent() time.Duration
+}
+
 // Sharer is the optional ability to make frames in memory that other processes can
 // map ([frame.Shared]). Both methods may be called between any two Decode calls.
 type Sharer interface {

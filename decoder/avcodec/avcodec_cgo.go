@@ -19,6 +19,7 @@ import "C"
 
 import (
 	"strings"
+	"time"
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
@@ -102,6 +103,9 @@ func (n *native) outcome() outcome {
 		height:   int(n.d.large_height),
 	}
 }
+
+// spent is the processor time of all calls that decode or convert.
+func (n *native) spent() time.Duration { return time.Duration(n.d.spent) }
 
 // message is libavcodec's explanation of the last error, or "".
 func (n *native) message() string { return strings.TrimSpace(C.GoString(&n.d.message[0])) }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -259,10 +260,19 @@ static int receive(fp_decoder *d, AVFrame *out)
 	return 1;
 }
 
+// used is the processor time of this thread in ns. With thread_count 1 libavcodec has no
+// other.
+static int64_t used(void)
+{
+	struct timespec t;
+	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) ? 0 : t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 int fp_send(fp_decoder *d, const uint8_t *data, int size, int64_t token, int gaps_allowed, AVFrame *out)
 {
 	struct fp_private *p = d->private_data;
 	int got = 0;
+	int64_t before = used();
 	d->damage = d->too_large = 0;
 	d->message[0] = 0;
 	p->gaps_allowed = gaps_allowed;
@@ -277,15 +287,18 @@ int fp_send(fp_decoder *d, const uint8_t *data, int size, int64_t token, int gap
 	if (p->input && p->input->size > KEEP_INPUT)
 		av_buffer_unref(&p->input);
 	listening = NULL;
+	d->spent += used() - before;
 	return got;
 }
 
 int fp_receive(fp_decoder *d, AVFrame *out)
 {
 	int got;
+	int64_t before = used();
 	listening = d;
 	got = receive(d, out);
 	listening = NULL;
+	d->spent += used() - before;
 	return got;
 }
 
@@ -348,10 +361,12 @@ int fp_convert(fp_decoder *d, const AVFrame *src, int w, int h, uint8_t *y, int 
 {
 	uint8_t *dst[4] = {y, u, v, NULL};
 	int pitch[4] = {y_pitch, u_pitch, v_pitch, 0};
+	int64_t before = used();
 	int ret = prepare(d->private_data, src, w, h);
 	if (ret < 0)
 		return ret;
 	ret = sws_scale(d->private_data->sws, (const uint8_t *const *)src->data, src->linesize, 0, src->height, dst, pitch);
+	d->spent += used() - before;
 	return ret == h ? 0 : ret < 0 ? ret : AVERROR_EXTERNAL;
 }
 

@@ -43,6 +43,7 @@ typedef struct {
 	int too_large;       // the last fp_send met a picture beyond the limits:
 	int large_width, large_height;
 	char message[160];   // libavcodec's own words about the last error, or empty
+	int64_t spent;       // processor time of all calls that decode or convert, in ns
 	struct fp_private *private_data;
 } fp_decoder;
 

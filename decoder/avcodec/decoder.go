@@ -3,6 +3,7 @@ package avcodec
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/asticode/go-astiav"
 
@@ -17,8 +18,8 @@ import (
 // one in the works beside those that the ring still holds.
 const keepConverted = 2
 
-// Decoder implements [decoder.Decoder], [decoder.Skipper], [decoder.Resizer] and
-// [decoder.Sharer].
+// Decoder implements [decoder.Decoder], [decoder.Skipper], [decoder.Resizer],
+// [decoder.Sharer] and [decoder.Meter].
 type Decoder struct {
 	native   *native // nil once closed
 	cfg      decoder.Config
@@ -36,6 +37,7 @@ var (
 	_ decoder.Skipper = (*Decoder)(nil)
 	_ decoder.Resizer = (*Decoder)(nil)
 	_ decoder.Sharer  = (*Decoder)(nil)
+	_ decoder.Meter   = (*Decoder)(nil)
 )
 
 // New opens a decoder. Zero limits mean [decoder.DefaultLimits]. The error wraps
@@ -295,6 +297,14 @@ func (d *Decoder) SkipNonReference(on bool) {
 func (d *Decoder) SetOutput(o decoder.Output) {
 	d.cfg.Output = o
 	d.sharing.known = false
+}
+
+// Spent implements [decoder.Meter].
+func (d *Decoder) Spent() time.Duration {
+	if d.native == nil {
+		return 0
+	}
+	return d.native.spent()
 }
 
 // Share implements [decoder.Sharer]. Of the frames that are asked for, the slots of a

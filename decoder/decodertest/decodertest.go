@@ -77,6 +77,7 @@ func Run(t *testing.T, s Subject) {
 		{"MaxSize", testMaxSize},
 		{"SetOutput", testSetOutput},
 		{"ConcurrentRelease", testConcurrentRelease},
+		{"Spent", testSpent},
 	}
 	if s.Sharing != nil {
 		tests = append(tests, []entry{

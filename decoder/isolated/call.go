@@ -40,7 +40,7 @@ func (d *Decoder) serve(emit func(*frame.Frame) error) (failed, broken error) {
 	if err := d.link.send(d.out, nil); err != nil {
 		return nil, err
 	}
-	pictures := 0
+	began, pictures := time.Now(), 0
 	for range maxMessages {
 		kind, body, buf, err := read(d.in, d.buf, maxAnswer)
 		d.buf = buf
@@ -62,6 +62,11 @@ func (d *Decoder) serve(emit func(*frame.Frame) error) (failed, broken error) {
 				return nil, fmt.Errorf("%w: pictures that nobody asked for", errProtocol)
 			}
 			failed, err = d.deliver(body, failed, emit)
+		case msgSpent:
+			if len(body) != 8 {
+				return nil, errShort
+			}
+			d.charge(binary.LittleEndian.Uint64(body), time.Since(began))
 		case msgDone:
 			result, err := d.done(body, emit != nil)
 			if err != nil {
@@ -89,6 +94,14 @@ func (d *Decoder) ours(what func()) {
 	what()
 	d.link.conn.until = d.link.conn.until.Add(time.Since(begin))
 }
+
+// charge adds what the child says that it has spent, but no more than there was time for.
+func (d *Decoder) charge(claim uint64, most time.Duration) {
+	d.spent += time.Duration(min(claim, uint64(max(0, most))))
+}
+
+// Spent implements [decoder.Meter].
+func (d *Decoder) Spent() time.Duration { return d.spent }
 
 // selects answers whether a picture is wanted.
 func (d *Decoder) selects(body []byte) error {

@@ -47,6 +47,8 @@ type Decoder struct {
 		at   time.Time // not before then it is tried again
 	}
 	denied error // why the child got no memory in this call
+
+	spent time.Duration // processor time of all children so far
 }
 
 var (
@@ -54,6 +56,7 @@ var (
 	_ decoder.Skipper = (*Decoder)(nil)
 	_ decoder.Resizer = (*Decoder)(nil)
 	_ decoder.Sharer  = (*Decoder)(nil)
+	_ decoder.Meter   = (*Decoder)(nil)
 )
 
 // NewDecoder makes a decoder in a child, which may have to start for it. Zero limits mean

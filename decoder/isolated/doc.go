@@ -19,8 +19,9 @@
 //
 // The child may be in the hands of who made the stream: Note: [Child] in harden.go. So
 // sizes, offsets and counts of its messages are checked, times are looked up here by
-// number, texts are cut and cleaned, and no descriptor is taken from it. A message that
-// can't be ends the child. What remains possible is wrong pixels for its own cameras.
+// number, texts are cut and cleaned, what was spent is no more than there was time for, and
+// no descriptor is taken from it. A message that can't be ends the child. What remains
+// possible is wrong pixels for its own cameras.
 //
 // # Goroutines
 //

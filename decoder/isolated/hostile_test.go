@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
@@ -172,4 +173,23 @@ func FuzzAnswer(f *testing.F) {
 		}
 		fr.Release()
 	})
+}
+
+// A child can't have spent more time than went by.
+func TestLiesAboutTime(t *testing.T) {
+	d, _, _ := victim(t)
+	for _, c := range []struct {
+		claim     uint64
+		most, sum time.Duration
+	}{
+		{uint64(time.Millisecond), time.Second, time.Millisecond},
+		{uint64(time.Hour), time.Second, time.Second + time.Millisecond},
+		{math.MaxUint64, time.Second, 2*time.Second + time.Millisecond},
+		{1 << 63, 0, 2*time.Second + time.Millisecond},
+		{1, -time.Second, 2*time.Second + time.Millisecond}, // the clock was set back
+	} {
+		if d.charge(c.claim, c.most); d.Spent() != c.sum {
+			t.Errorf("%d of %v: %v, want %v", c.claim, c.most, d.Spent(), c.sum)
+		}
+	}
 }

@@ -39,6 +39,8 @@ type session struct {
 	asks bool                    // the worker wants to be asked about pictures
 	held map[uint32]*frame.Frame // by handle
 	last uint32                  // handle
+
+	spent time.Duration // that the worker knows of
 }
 
 // run serves the worker until it closes the socket.
@@ -107,6 +109,7 @@ func (s *session) serve(kind byte, body []byte) error {
 	default:
 		return fmt.Errorf("%w: message %q", errProtocol, kind)
 	}
+	s.account()
 	start := len(s.out)
 	s.out = append(begin(s.out, msgDone), byte(judge(failed)))
 	if failed != nil {
@@ -115,6 +118,18 @@ func (s *session) serve(kind byte, body []byte) error {
 	}
 	s.out = finish(s.out, start)
 	return s.flush()
+}
+
+// account says what decoding has cost since it was said last.
+func (s *session) account() {
+	m, ok := s.dec.(decoder.Meter)
+	if !ok {
+		return
+	}
+	spent := m.Spent()
+	start := len(s.out)
+	s.out = finish(binary.LittleEndian.AppendUint64(begin(s.out, msgSpent), uint64(max(0, spent-s.spent))), start)
+	s.spent = spent
 }
 
 func (s *session) flush() error {

@@ -30,6 +30,7 @@ const (
 	msgRegion = 'r' // size, purpose
 	msgFrame  = 'f' // a picture
 	msgClosed = 'c' // a region is not used any more
+	msgSpent  = 't' // processor time since the last one, in ns
 	msgDone   = 'd' // how it went: verdict and text
 )
 
