@@ -2,6 +2,8 @@ package auth
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +111,11 @@ func TestParseRefuses(t *testing.T) {
 		"tokens: [{name: a, role: admin, cameras: {ids: [x]}, " + ok + "}]":                           "role admin is for all cameras",
 		"tokens: [{name: a, role: view, " + ok + "}, {name: a, role: view, hash: " + hash("b") + "}]": "the name stands twice",
 		"tokens: [{name: a, role: view, " + ok + "}, {name: b, role: admin, " + ok + "}]":             "a and b have the same hash",
+		"tokens: [{name: a, role: control, max_cameras: , " + ok + "}]":                               "max_cameras stands there without a value",
+		"tokens: [{name: a, role: control, max_cameras: -1, " + ok + "}]":                             "max_cameras is -1; give 0 or more",
+		"tokens: [{name: a, role: control, max_cameras: many, " + ok + "}]":                           "auth.yaml:1:",
+		"tokens: [{name: a, role: view, max_cameras: 5, " + ok + "}]":                                 "max_cameras is for role control",
+		"tokens: [{name: a, role: admin, max_cameras: 5, " + ok + "}]":                                "max_cameras is for role control",
 		"certificates: [{name: a, role: view}]":                                                       "san is missing",
 		"certificates: [{name: a, role: view, san: x, " + ok + "}]":                                   "a hash, which is for tokens",
 		"certificates: [{name: a, role: view, san: x.y}, {name: b, role: view, san: X.Y}]":            "a and b have the same san",
@@ -121,6 +128,47 @@ func TestParseRefuses(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("what may be a token is in the error %v", err)
 		}
+	}
+}
+
+// max_cameras says how many, 0 is none, and without it there is no bound.
+func TestMaxCameras(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.yaml")
+	text := "tokens:\n"
+	for name, more := range map[string]string{"none": ", max_cameras: 0", "some": ", max_cameras: 7", "free": ""} {
+		text += "- {name: " + name + ", role: control, hash: " + hash(name) + more + "}\n"
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := OpenKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := map[string]bool{}
+	for name, want := range map[string]int{"none": 0, "some": 7, "free": -1} {
+		id, err := (&Gate{Keys: keys}).Authenticate(Evidence{Token: secret.New(name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, limited := id.MaxCameras()
+		if limited != (want >= 0) || limited && n != want {
+			t.Errorf("%s: %d, %v", name, n, limited)
+		}
+		accounts[id.Account()] = true
+		if id.Trusted() {
+			t.Errorf("%s is trusted without a look", name)
+		}
+	}
+	// A program that is trusted under the name of an entry, and a certificate, are others.
+	for _, id := range []*Identity{Trusted("some"), {name: "some", fixed: &grant{role: View}}, nil} {
+		accounts[id.Account()] = true
+		if _, limited := id.MaxCameras(); limited {
+			t.Errorf("%s has a bound", id.Account())
+		}
+	}
+	if len(accounts) != 6 {
+		t.Errorf("accounts %v", accounts)
 	}
 }
 

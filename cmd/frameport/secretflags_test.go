@@ -13,6 +13,7 @@ import (
 
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/config/statefile"
+	"github.com/frameport/frameport/server/quota"
 )
 
 func TestLimitAndSecretFlags(t *testing.T) {
@@ -41,6 +42,40 @@ func TestLimitAndSecretFlags(t *testing.T) {
 	}
 	if _, errs, status := command(t, "", "serve", "--access-unit-memory=1MiB"); status != 1 || !strings.Contains(errs, "worker.limits.access_unit_memory") {
 		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// What one client may have comes from the file and from flags, which win.
+func TestClientLimitFlags(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	text := "worker:\n  limits:\n    client_connections: 5\n    client_streams: 6\n    client_camera_streams: 7\n    client_changes: 8\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want quota.Limits
+	}{
+		{nil, quota.Limits{Connections: 16, Streams: 64, CameraStreams: 16, Changes: 120}},
+		{[]string{"--config", file}, quota.Limits{Connections: 5, Streams: 6, CameraStreams: 7, Changes: 8}},
+		{
+			[]string{"--config", file, "--client-connections=1", "--client-streams=2", "--client-camera-streams=3", "--client-changes=4"},
+			quota.Limits{Connections: 1, Streams: 2, CameraStreams: 3, Changes: 4},
+		},
+	} {
+		serve := parseServe(t, c.args)
+		w, _, _, err := serve.settings(nil)
+		if got := quota.NewClients(clientLimits(w.Limits)).Limits(); err != nil || got != c.want {
+			t.Errorf("%q: %+v, %v", c.args, got, err)
+		}
+	}
+	for flag, key := range map[string]string{
+		"--client-connections=-1": "client_connections", "--client-streams=1000001": "client_streams",
+		"--client-camera-streams=-1": "client_camera_streams", "--client-changes=-5": "client_changes",
+	} {
+		if _, errs, status := command(t, "", "serve", flag); status != 1 || !strings.Contains(errs, "worker.limits."+key) {
+			t.Errorf("%s: status %d: %s", flag, status, errs)
+		}
 	}
 }
 

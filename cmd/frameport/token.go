@@ -15,11 +15,12 @@ type tokenCmd struct {
 }
 
 type tokenNewCmd struct {
-	Name    string   `required:"" help:"What it is called in the worker's log: 1 to 64 letters, digits, dots, dashes and underscores."`
-	Role    string   `required:"" enum:"view,control,admin" help:"What it may do: view (frames and status), control (also add, change and remove cameras), admin (also the worker's own details)."`
-	Camera  []string `help:"Only this camera; may be given more than once." placeholder:"ID"`
-	Labels  string   `help:"Only cameras with these labels, for example site=north,!test." placeholder:"SELECTOR"`
-	Expires string   `help:"When it ends: 2027-01-31, or 2027-01-31T12:00:00Z." placeholder:"TIME"`
+	Name       string   `required:"" help:"What it is called in the worker's log: 1 to 64 letters, digits, dots, dashes and underscores."`
+	Role       string   `required:"" enum:"view,control,admin" help:"What it may do: view (frames and status), control (also add, change and remove cameras), admin (also the worker's own details)."`
+	Camera     []string `help:"Only this camera; may be given more than once." placeholder:"ID"`
+	Labels     string   `help:"Only cameras with these labels, for example site=north,!test." placeholder:"SELECTOR"`
+	MaxCameras *int     `name:"max-cameras" help:"How many cameras there may be that it can change for it to add another; for role control." placeholder:"N"`
+	Expires    string   `help:"When it ends: 2027-01-31, or 2027-01-31T12:00:00Z." placeholder:"TIME"`
 }
 
 // Run writes the token, which is nowhere else, to standard output, and the entry for the
@@ -63,6 +64,9 @@ func (c *tokenNewCmd) entry(digest auth.Digest) string {
 	}
 	if c.Labels != "" {
 		fmt.Fprintf(&b, "      labels: %q\n", c.Labels)
+	}
+	if c.MaxCameras != nil {
+		fmt.Fprintf(&b, "    max_cameras: %d\n", *c.MaxCameras)
 	}
 	if c.Expires != "" {
 		fmt.Fprintf(&b, "    expires: %q\n", c.Expires)
