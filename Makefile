@@ -118,6 +118,11 @@ test-sanitize: gpusim-sanitize ## Run the tests of C code under ASan, LSan and U
 	  ASAN_OPTIONS='$(ASAN_SETTINGS)' UBSAN_OPTIONS=print_stacktrace=1; \
 	go test -asan -short -count=1 -timeout 10m -skip '$(SANITIZE_SKIP)' $(TESTFLAGS) $(SANITIZE_PACKAGES)
 
+.PHONY: hostile
+hostile: deps ## Try what hostile clients can do at every method, ROUNDS=500 with SEED=1
+	@$(ENV) FRAMEPORT_HOSTILE_ROUNDS=$(or $(ROUNDS),500) FRAMEPORT_HOSTILE_SEED=$(SEED) \
+	go test ./server -run '^(TestHostileMessages|TestRapidReset|TestTenThousandStreams|TestHalfReadAnswers)$$' -count=1 -timeout 30m -v $(TESTFLAGS)
+
 .PHONY: test-peers
 test-peers: deps-peers go2rtc ## Run the tests against GStreamer's RTSP server, go2rtc and VLC
 	@packages=$$(tools/tagged.sh peers); \
