@@ -178,8 +178,8 @@ reliability-long: deps-test ## Measure outages of the network of five minutes
 RELIABILITY_LOG ?= build/reliability.jsonl
 HOLD := go run ./bench -append '$(RELIABILITY_LOG)'
 .PHONY: hold soak soak-long
-hold: build deps-bench ## Let the binary hold 1,000 cameras, kill -9, growth, slow clients: ten minutes
-	@$(ENV) $(HOLD) -only held,killed,slow_clients,growth -seconds 60 -repeat 5
+hold: build deps-bench ## Let the binary hold 1,000 cameras, overload, kill -9, growth, slow clients: fifteen minutes
+	@$(ENV) $(HOLD) -only held,herd,keyframes,overload,killed,slow_clients,growth -seconds 60 -repeat 5
 
 soak: build deps-bench ## Let it run for 3 minutes with faults, adds and removes
 	@$(ENV) $(HOLD) -strict -only soak -seconds 180

@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.perf, "perf", "", "write perf profiles of the worker under load to files that begin with this name")
 	flags.StringVar(&o.output, "o", "", "write table and JSON lines to this file as well")
 	flags.StringVar(&o.journal, "append", "", "append the JSON lines to this file")
-	flags.IntVar(&o.cameras, "cameras", 0, "how many cameras held, killed and soak have at protocol level, 0 = 1000, 200, 50")
+	flags.IntVar(&o.cameras, "cameras", 0, "how many cameras held, killed and soak have at protocol level, 0 = 1000, 200, 50; keyframes and herd, 0 = 1000; and how many can be decoded for overload, 0 = as many as it finds")
 	flags.IntVar(&o.decoded, "decoded", 10, "how many cameras of soak are decoded and read")
 	flags.IntVar(&o.cycles, "cycles", 0, "how often growth does each thing, 0 = 1000 cameras, 1000 sizes, 10000 readers, 100 reconnects of each kind")
 	flags.BoolVar(&o.strict, "strict", false, "end with an error that lists them when targets are missed")

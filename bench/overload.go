@@ -89,7 +89,7 @@ func (c *crowd) decodable(ctx context.Context, l *lab) (n int, detail string, er
 			bad = min(bad, next)
 		}
 		switch {
-		case bad <= decodableFirst:
+		case bad <= 2:
 			return 0, "", fmt.Errorf("not even %d cameras are decoded in time: %s", next, how)
 		case bad-good <= max(1, good/12):
 			return good, detail, nil
@@ -212,8 +212,12 @@ func (s seenCamera) lost(before seenCamera) float64 {
 	return max(0, 1-float64(s.published-before.published)/float64(units))
 }
 
+func (s seenCamera) running() bool {
+	return s.state == frameportv1.CameraState_CAMERA_STATE_RUNNING
+}
+
 func (s seenCamera) well() bool {
-	return s.state == frameportv1.CameraState_CAMERA_STATE_RUNNING && s.fault == frameportv1.FaultClass_FAULT_CLASS_UNSPECIFIED && s.age < lateFrame
+	return s.running() && s.fault == frameportv1.FaultClass_FAULT_CLASS_UNSPECIFIED && s.age < lateFrame
 }
 
 // list returns all cameras, those that were added first in front.
