@@ -19,7 +19,8 @@ import (
 // It is an overload when more cameras are late than there are processors (a camera that
 // is too much for one processor is its own trouble, and no other can help it), and less is
 // decoded than comes in (else the backlog of a moment is being worked off), for five
-// seconds more than not.
+// seconds more than not. Seconds in which much less is decoded than before begin the count
+// anew: the machine stands still, which passes.
 //
 // How much can be decoded is what was decoded meanwhile: then everything was busy. So
 // cameras give way all at once and no more than need be. They are back as soon as others
@@ -48,7 +49,7 @@ type rationing struct {
 	processors int
 
 	score   int     // seconds of overload more than without
-	window  []work  // of the last seconds
+	window  []work  // of the last seconds; see note
 	budget  float64 // work per second that is handed out; 0 = there is no bound
 	can     float64 // work per second that was done in the overload
 	asked   float64 // and that was asked for
@@ -93,21 +94,16 @@ func (r *rationing) tick(now time.Time, cameras []*camera) (short int, change st
 			late++
 		}
 	}
-	r.window = append(r.window, sum)
-	r.window = r.window[max(0, len(r.window)-rationWindow):]
-	var all work
-	for _, w := range r.window {
-		all.offered += w.offered
-		all.handled += w.handled
-	}
-	lacking := late > r.processors && all.offered > rationLack*all.handled
+	r.note(sum)
+	all := sumOf(r.window)
+	lacking := late > r.processors && len(r.window) == rationWindow && all.offered > rationLack*all.handled
 	if lacking {
 		r.score++
 	} else {
 		r.score = max(0, r.score-1)
 	}
 	switch {
-	case r.score >= rationAfter && len(r.window) == rationWindow:
+	case r.score >= rationAfter:
 		r.can, r.asked = all.handled/(rationWindow*overloadTick.Seconds()), demandOf(cameras)
 		r.lower(now)
 		change = "less is decoded of the cameras that were added last: decoding can't keep up"
@@ -130,6 +126,25 @@ func (r *rationing) tick(now time.Time, cameras []*camera) (short int, change st
 		r.budget = 0
 	}
 	return short, change
+}
+
+// note keeps what was done in the last second. What the machine did before it stood still
+// says nothing of what it can do; neither does a second in which there was little to do.
+func (r *rationing) note(second work) {
+	if n := float64(len(r.window)); n > 0 && second.handled < sumOf(r.window).handled/n/2 {
+		r.window, r.score = r.window[:0], 0
+		return
+	}
+	r.window = append(r.window, second)
+	r.window = r.window[max(0, len(r.window)-rationWindow):]
+}
+
+func sumOf(list []work) (sum work) {
+	for _, w := range list {
+		sum.offered += w.offered
+		sum.handled += w.handled
+	}
+	return sum
 }
 
 // demandOf is what all of the cameras ask for.

@@ -150,9 +150,15 @@ func TestRationing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		after(10 * time.Second)
-		if n := w.whole(ids(1, 16, 2)); n != 8 || w.m.Rationed() != 0 {
-			t.Errorf("%d of 8 are whole after the overload, %d give way", n, w.m.Rationed())
+		after(8 * time.Second)
+		for _, id := range ids(1, 16, 2) {
+			w.expect(id, StateRunning, fault.None)
+		}
+		if n := w.m.Rationed(); n != 0 {
+			t.Errorf("%d give way after the overload", n)
+		}
+		if n := w.whole(ids(1, 16, 2)); n != 8 {
+			t.Errorf("%d of 8 are whole after the overload", n)
 		}
 		w.add("more", "rtsp://h/more", nil)
 	})
@@ -201,6 +207,27 @@ func TestRationingOnlyInNeed(t *testing.T) {
 					<-m.slots
 				}
 				after(20 * time.Second)
+			}
+		}},
+		{"works a backlog off", func(w *world, m *machine) {
+			m.decodes(9)
+			after(time.Second)
+			for range machineProcessors {
+				m.slots <- struct{}{}
+			}
+			after(2400 * time.Millisecond)
+			for range machineProcessors {
+				<-m.slots
+			}
+			late := 0
+			for range 30 {
+				after(time.Second)
+				if s := w.get("03"); time.Since(s.LastFrame) > lateAfter {
+					late++
+				}
+			}
+			if late < rationAfter || w.get("03").Counters.DroppedQueue != 0 {
+				w.t.Errorf("late for %d seconds, %d dropped", late, w.get("03").Counters.DroppedQueue)
 			}
 		}},
 		{"slow for some seconds", func(_ *world, m *machine) {
