@@ -25,7 +25,8 @@ type link struct {
 	teardown atomic.Bool               // TEARDOWN has been sent
 	broken   atomic.Bool               // reading or writing has failed
 	reading  sync.Mutex                // held while the library reads
-	lines    lineMender                // belongs to who holds reading
+	lines    lineMender                // belongs to who holds reading, as late does
+	late     []byte                    // what a read brought after TEARDOWN had been sent
 	closed   sync.Once
 }
 
@@ -42,6 +43,12 @@ func (l *link) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	if err != nil && l.closing.Load() == nil {
 		l.broken.Store(true)
+	}
+	// A read that was on its way when closing began may bring the answer to TEARDOWN,
+	// which is not for the library.
+	if l.closing.Load() != nil && l.teardown.Load() {
+		l.late = append(l.late, p[:n]...)
+		return 0, io.EOF
 	}
 	if l.lines.sound || n == 0 {
 		return n, err
@@ -108,8 +115,11 @@ func (l *link) drain() {
 		return
 	}
 	answer := []byte("RTSP/1.")
+	if bytes.Contains(l.late, answer) {
+		return
+	}
 	buf := make([]byte, 4096)
-	kept := 0
+	kept := copy(buf, l.late[max(0, len(l.late)-len(answer)+1):])
 	for {
 		n, err := l.Conn.Read(buf[kept:])
 		if bytes.Contains(buf[:kept+n], answer) || err != nil {
