@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -32,11 +33,12 @@ func newBystander(t *testing.T) *bystander {
 	var listening sync.WaitGroup
 	var all []net.Listener
 	for _, at := range []struct{ network, host string }{{"tcp4", "0.0.0.0"}, {"tcp6", "::"}} {
-		port := b.port
-		if port == "" {
-			port = "0"
+		l, err := net.Listen(at.network, net.JoinHostPort(at.host, b.port))
+		for try := 0; b.port == "" && (try == 0 || err != nil && try < 100); try++ {
+			// None of those that systems give out: others may still look for a camera that
+			// has had it before.
+			l, err = net.Listen(at.network, fmt.Sprintf("%s:%d", at.host, 10_000+rand.IntN(20_000)))
 		}
-		l, err := net.Listen(at.network, net.JoinHostPort(at.host, port))
 		if err != nil {
 			if at.network == "tcp6" {
 				t.Logf("without IPv6: %v", err)

@@ -53,7 +53,9 @@ func simSource(t *testing.T, h *camsim.Handle, change func(*rtsp.Config)) *rtsp.
 	if info != nil {
 		cfg.Username, cfg.Password = info.Username, info.Password
 	}
-	cfg.Timeouts = rtsp.Timeouts{UDPStart: 500 * time.Millisecond, Bytes: 1500 * time.Millisecond, Units: 1500 * time.Millisecond}
+	cfg.Timeouts = rtsp.Timeouts{
+		Dial: patience, Response: patience, Handshake: patience, UDPStart: 500 * time.Millisecond, Bytes: patience, Units: patience,
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -65,6 +67,9 @@ func simSource(t *testing.T, h *camsim.Handle, change func(*rtsp.Config)) *rtsp.
 }
 
 var errDone = errors.New("done")
+
+// patience is how long tests wait for what has to come, on a busy machine too.
+const patience = time.Minute
 
 // TestSimulatedCameras plays every codec over every transport from a peer that
 // shares no code with us, and holds the capture times against the true ones.
@@ -86,7 +91,7 @@ func TestSimulatedCameras(t *testing.T) {
 				s := simSource(t, h, func(c *rtsp.Config) { c.Transport = transport })
 				n, exact := 0, 0
 				var last time.Duration
-				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 				defer cancel()
 				err := s.Run(ctx, func(u *media.AccessUnit) error {
 					if n == 0 && !u.RandomAccess || u.Format.Codec != codec {
@@ -152,8 +157,13 @@ func TestSimulatedFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, h := startSim(t, camsim.Config{}, "h264_720p", func(c *camsim.Camera) { c.Behaviour = tc.behaviour })
-			s := simSource(t, h, func(c *rtsp.Config) { c.Transport = tc.transport })
-			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+			s := simSource(t, h, func(c *rtsp.Config) {
+				c.Transport = tc.transport
+				if tc.class == fault.Stalled {
+					c.Timeouts.Bytes = 1500 * time.Millisecond
+				}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			n := 0
 			err := s.Run(ctx, func(*media.AccessUnit) error {

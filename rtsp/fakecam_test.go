@@ -346,12 +346,22 @@ func ntpNow() uint64 {
 	return uint64(now.Unix()+2208988800)<<32 | uint64(now.Nanosecond())<<32/1e9
 }
 
-// quickTimeouts make failures show in tenths of seconds.
-func quickTimeouts() Timeouts {
+// patience is how long tests wait for what has to come: no test fails because the
+// machine is busy.
+const patience = time.Minute
+
+// patientTimeouts are those of cameras that play. What a test waits for to be missing
+// it makes short itself.
+func patientTimeouts() Timeouts {
 	return Timeouts{
-		Dial: 3 * time.Second, Response: 2 * time.Second, Handshake: 6 * time.Second, UDPStart: 600 * time.Millisecond, UDPWhole: 600 * time.Millisecond,
-		Bytes: time.Second, Units: time.Second, Teardown: 300 * time.Millisecond,
+		Dial: patience, Response: patience, Handshake: patience, UDPStart: 600 * time.Millisecond, UDPWhole: 600 * time.Millisecond,
+		Bytes: patience, Units: patience, Teardown: 300 * time.Millisecond,
 	}
+}
+
+// quickly makes failures show within seconds.
+func quickly(c *Config) {
+	c.Timeouts.Response, c.Timeouts.Bytes, c.Timeouts.Units = 2*time.Second, time.Second, time.Second
 }
 
 func camURL(t *testing.T, cam *fakeCam) URL {
@@ -365,7 +375,7 @@ func camURL(t *testing.T, cam *fakeCam) URL {
 
 func newSource(t *testing.T, u URL, change func(*Config)) *Source {
 	t.Helper()
-	cfg := Config{URL: u, Transport: TransportTCP, Timeouts: quickTimeouts()}
+	cfg := Config{URL: u, Transport: TransportTCP, Timeouts: patientTimeouts()}
 	if change != nil {
 		change(&cfg)
 	}
@@ -385,7 +395,7 @@ var errEnough = errors.New("enough")
 // runUnits runs s until n units have come and returns copies of them.
 func runUnits(t *testing.T, s *Source, n int) ([]media.AccessUnit, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	var got []media.AccessUnit
 	err := s.Run(ctx, func(u *media.AccessUnit) error {
@@ -426,8 +436,8 @@ func receive(t *testing.T, c <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(5 * time.Second):
-		t.Fatalf("no %s within 5 s", what)
+	case <-time.After(patience):
+		t.Fatalf("no %s within %v", what, patience)
 	}
 }
 

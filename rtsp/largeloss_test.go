@@ -87,7 +87,9 @@ func TestAutoLeavesUDPWithoutPictures(t *testing.T) {
 			return &rtp.Packet{Header: rtp.Header{PayloadType: 96, Timestamp: 1}, Payload: []byte{0x7c, 0x05, 1, 2, 3}}
 		})
 	}})
-	s := newSource(t, camURL(t, cam), func(c *Config) { c.Transport, c.Timeouts.UDPWhole = TransportAuto, time.Minute })
+	s := newSource(t, camURL(t, cam), func(c *Config) {
+		c.Transport, c.Timeouts.UDPWhole, c.Timeouts.Units = TransportAuto, time.Minute, time.Second
+	})
 	wantPlay(t, s)
 	if n := cam.dials(); n != 2 {
 		t.Errorf("%d connections", n)

@@ -364,7 +364,10 @@ func TestCanary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cam := startCam(t, &fakeCam{script: script})
-			s := newSource(t, camURL(t, cam), credentials("admin", canary))
+			s := newSource(t, camURL(t, cam), func(c *Config) {
+				quickly(c)
+				credentials("admin", canary)(c)
+			})
 			err := s.Run(t.Context(), func(*media.AccessUnit) error { return nil })
 			for ; err != nil; err = errors.Unwrap(err) {
 				for _, f := range forms {

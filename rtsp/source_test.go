@@ -91,7 +91,7 @@ func TestAutoFallsBackToTCPAndRemembers(t *testing.T) {
 func TestAutoStaysWithUDP(t *testing.T) {
 	t.Parallel()
 	cam := startCam(t, &fakeCam{})
-	s := newSource(t, camURL(t, cam), func(c *Config) { c.Transport = TransportAuto })
+	s := newSource(t, camURL(t, cam), func(c *Config) { c.Transport, c.Timeouts.UDPStart = TransportAuto, patience })
 	wantPlay(t, s)
 	if n := cam.dials(); n != 1 || !strings.Contains(cam.seen("SETUP")[0].header.Get("Transport"), "client_port") {
 		t.Errorf("%d connections, first SETUP %v; want UDP at once", n, cam.seen("SETUP")[0].header)
@@ -119,7 +119,7 @@ func TestTransportRefused(t *testing.T) {
 	t.Run("TCP to UDP", func(t *testing.T) {
 		t.Parallel()
 		cam := startCam(t, &fakeCam{script: refuse("TCP")})
-		s := newSource(t, camURL(t, cam), auto)
+		s := newSource(t, camURL(t, cam), func(c *Config) { c.Transport, c.Timeouts.UDPStart = TransportAuto, patience })
 		s.remember(TransportTCP)
 		wantPlay(t, s)
 	})
@@ -193,8 +193,8 @@ func TestUnreachable(t *testing.T) {
 
 	silent := startCam(t, &fakeCam{script: func(*camConn, *camRequest) bool { return true }})
 	start := time.Now()
-	wantFault(t, newSource(t, camURL(t, silent), nil), fault.Unreachable, "does not answer in time")
-	if d := time.Since(start); d > 5*time.Second {
+	wantFault(t, newSource(t, camURL(t, silent), quickly), fault.Unreachable, "does not answer in time")
+	if d := time.Since(start); d > patience {
 		t.Errorf("a silent camera took %v", d)
 	}
 
@@ -269,7 +269,7 @@ func TestCancelDuringHandshake(t *testing.T) {
 				if !errors.Is(err, context.Canceled) {
 					t.Fatal(err)
 				}
-			case <-time.After(3 * time.Second):
+			case <-time.After(patience / 2): // no answer is waited for that long
 				t.Fatal("Run did not return")
 			}
 		})
@@ -282,7 +282,7 @@ func TestTeardownNeverAnswered(t *testing.T) {
 	s := newSource(t, camURL(t, cam), nil)
 	start := time.Now()
 	wantPlay(t, s)
-	if d := time.Since(start); d > 2*time.Second {
+	if d := time.Since(start); d > patience {
 		t.Errorf("closing took %v, want the teardown budget of 0.3 s", d)
 	}
 	if len(cam.seen("TEARDOWN")) != 1 {
