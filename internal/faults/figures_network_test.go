@@ -92,8 +92,11 @@ func outage(t *testing.T, length time.Duration, silent bool) {
 	}
 	plays := make([]uint64, len(sims))
 	back := func(i int) bool {
+		if sims[i].Stats().Plays <= plays[i] {
+			return false
+		}
 		now, err := w.Manager.Get(fmt.Sprintf("far%d", i))
-		return err == nil && now.State == camera.StateRunning && sims[i].Stats().Plays > plays[i]
+		return err == nil && now.State == camera.StateRunning
 	}
 	s.Wait("all cameras to run", func() bool {
 		for i := range sims {
