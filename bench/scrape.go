@@ -62,6 +62,9 @@ type held struct {
 // held looks ten times and takes the smallest of each: calls that are just being
 // answered are not held.
 func (w *worker) held(ctx context.Context) (held, error) {
+	// The worker has a goroutine and a descriptor for each of our connections, and of those
+	// two are kept when two have asked at once some time.
+	http.DefaultClient.CloseIdleConnections()
 	var least held
 	for i := range 10 {
 		t, err := w.totals(ctx)
