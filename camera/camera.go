@@ -85,14 +85,14 @@ type refusal struct {
 }
 
 // sourceTotals are the counters of a source that outlive it.
-type sourceTotals struct{ packets, lost, bytes, dropped uint64 }
+type sourceTotals struct{ packets, lost, bytes, dropped, unfit uint64 }
 
 func totalsOf(s rtsp.Stats) sourceTotals {
-	return sourceTotals{s.Packets, s.Depay.PacketsLost, s.Bytes, s.Depay.DroppedUnits}
+	return sourceTotals{s.Packets, s.Depay.PacketsLost, s.Bytes, s.Depay.DroppedUnits, s.Depay.NoMemory}
 }
 
 func (t sourceTotals) plus(o sourceTotals) sourceTotals {
-	return sourceTotals{t.packets + o.packets, t.lost + o.lost, t.bytes + o.bytes, t.dropped + o.dropped}
+	return sourceTotals{t.packets + o.packets, t.lost + o.lost, t.bytes + o.bytes, t.dropped + o.dropped, t.unfit + o.unfit}
 }
 
 // newCamera builds a camera; invalid says why its specification can't be used.
@@ -246,13 +246,14 @@ func (c *camera) noteFormat(f *media.Format) {
 	c.format = f
 }
 
-// lostUnits returns how many units were lost on the way, over all sources.
-func (c *camera) lostUnits() uint64 {
+// lostUnits returns how many units were lost on the way, over all sources, and how many
+// of them because there was no memory for them.
+func (c *camera) lostUnits() (lost, unfit uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := c.earlier.dropped
+	sum := c.earlier
 	if c.source != nil {
-		n += c.source.Stats().Depay.DroppedUnits
+		sum = sum.plus(totalsOf(c.source.Stats()))
 	}
-	return n
+	return sum.dropped, sum.unfit
 }

@@ -36,6 +36,7 @@ type fakeSource struct {
 	running  atomic.Int64
 	most     atomic.Int64 // attempts at the same time
 	dropped  atomic.Uint64
+	unfit    atomic.Uint64
 	pts      time.Duration
 	format   *media.Format
 }
@@ -56,7 +57,7 @@ func (s *fakeSource) Stats() rtsp.Stats {
 	if s.running.Load() > 0 {
 		st.Transport = "TCP"
 	}
-	st.Depay.DroppedUnits = s.dropped.Load()
+	st.Depay.DroppedUnits, st.Depay.NoMemory = s.dropped.Load(), s.unfit.Load()
 	return st
 }
 

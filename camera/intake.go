@@ -23,7 +23,7 @@ type intake struct {
 	totals  *totals
 	rate    *meter
 	health  *health
-	network func() uint64 // units lost on the way, as the source counts
+	network func() (lost, unfit uint64) // units lost on the way, as the source counts, and for want of memory
 	began   func(*media.Format)
 	pipe    func(context.Context) *pipeline // the running one, started if need be; nil = none is to run
 	refused func(*media.Format) *fault.Error
@@ -41,6 +41,7 @@ type intake struct {
 	thin   bool      // units were left out because the stream is reduced
 	push   unit      // scratch
 	judged time.Time
+	unfit  uint64 // units that there was no memory for, as far as it is known
 
 	gop gop
 }
@@ -72,16 +73,23 @@ func (in *intake) take(ctx context.Context, au *media.AccessUnit) error {
 	in.units++
 	in.totals.units.Add(1)
 	in.rate.add(now, len(au.Data))
+	unfit := in.unfit
 	if au.RandomAccess {
 		in.totals.keyUnits.Add(1)
 		// After a loss the source holds everything back up to a unit like this.
-		in.totals.network.Store(in.network())
+		var lost uint64
+		lost, unfit = in.network()
+		in.totals.network.Store(lost)
 	}
 	if in.units == 1 || au.Discontinuity || au.Format != in.format && !sameFormat(au.Format, in.format) {
 		in.begin(au)
 	}
 	in.format = au.Format
 	in.gop.add(au)
+	if unfit != in.unfit {
+		in.unfit = unfit
+		in.troubled(errAssembly, now)
+	}
 	if !p.decodes() {
 		in.mode = p.mode
 		in.totals.policy.Add(1)

@@ -22,6 +22,7 @@ type starvation struct {
 	stopped bool
 	units   uint64
 	dropped uint64
+	unfit   uint64
 }
 
 // watchStarvation begins the looks; stop ends them, and none is going on when it
@@ -30,13 +31,14 @@ func (c *camera) watchStarvation(source Source) (stop func()) {
 	s := &starvation{camera: c, source: source}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.units, s.dropped = s.counts()
+	s.units, s.dropped, s.unfit = s.counts()
 	s.timer = time.AfterFunc(starveAfter, s.look)
 	return s.stop
 }
 
-func (s *starvation) counts() (units, dropped uint64) {
-	return s.camera.totals.units.Load(), s.source.Stats().Depay.DroppedUnits
+func (s *starvation) counts() (units, dropped, unfit uint64) {
+	depay := s.source.Stats().Depay
+	return s.camera.totals.units.Load(), depay.DroppedUnits, depay.NoMemory
 }
 
 func (s *starvation) look() {
@@ -45,11 +47,15 @@ func (s *starvation) look() {
 	if s.stopped {
 		return
 	}
-	units, dropped := s.counts()
-	if units == s.units && dropped != s.dropped {
+	units, dropped, unfit := s.counts()
+	switch {
+	case units != s.units || dropped == s.dropped:
+	case unfit != s.unfit:
+		s.camera.health.starving(errAssembly)
+	default:
 		s.camera.health.starving(errStarving)
 	}
-	s.units, s.dropped = units, dropped
+	s.units, s.dropped, s.unfit = units, dropped, unfit
 	s.timer.Reset(starveAfter)
 }
 

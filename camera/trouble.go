@@ -14,6 +14,9 @@ var (
 	errUnitMemory = fault.New(fault.Limit, "decode", errors.New(
 		"the pictures that wait to be decoded, of all cameras, fill the memory for them, and this camera has most: pictures are dropped; "+
 			"decode fewer cameras, use decode mode KEYFRAMES, or raise --access-unit-memory"))
+	errAssembly = fault.New(fault.Limit, "play", errors.New(
+		"a picture of this camera needed more memory than all cameras together may have for pictures that are being received, and was lost: "+
+			"choose a smaller stream of the camera, or raise --access-unit-memory"))
 	errOverload = fault.New(fault.Limit, "decode", errors.New(
 		"the worker's memory is nearly full, and cameras that were added last are not decoded: remove cameras, choose smaller streams, or raise GOMEMLIMIT"))
 	errProcessors = fault.New(fault.Limit, "decode", errors.New(

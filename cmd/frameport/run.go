@@ -20,6 +20,7 @@ import (
 	"github.com/frameport/frameport/render"
 	"github.com/frameport/frameport/rtsp"
 	"github.com/frameport/frameport/rtsp/address"
+	"github.com/frameport/frameport/rtsp/rtpdepay"
 	"github.com/frameport/frameport/server"
 	"github.com/frameport/frameport/server/httpapi"
 	"github.com/frameport/frameport/server/quota"
@@ -105,8 +106,9 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		return err
 	}
 	policy := cameraPolicy(s.CameraAddresses, servers.own())
+	inlets := newSources(policy, s.Limits)
 	cameras := camera.ManagerConfig{
-		NewSource:  newSources(policy).open,
+		NewSource:  inlets.open,
 		NewDecoder: b.NewDecoder,
 		Admit: func(id string, spec config.Camera) (func(), error) {
 			if err := admitAddress(policy, spec); err != nil {
@@ -137,6 +139,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 	metrics.Cameras(manager)
 	metrics.Gauge("access_unit_memory_bytes", "Memory of the access units of all cameras that wait to be decoded.", func() float64 { return float64(manager.UnitMemory()) })
 	metrics.Gauge("cameras_rationed", "Cameras that are decoded less than they should be, because decoding can't keep up with all.", func() float64 { return float64(manager.Rationed()) })
+	metrics.Gauge("assembly_memory_bytes", "Memory of what all cameras' receivers collect of pictures that are not whole yet.", func() float64 { return float64(inlets.assembly.Used()) })
 	renderer := render.New(b.Converter, b.Encoder, render.Config{Rendered: metrics.Rendered, Parallel: b.Parallel()})
 	defer closing("renderer", renderer.Close)
 
@@ -204,8 +207,10 @@ func runUntil(ctx context.Context, ending func(), servers *servers, manager *cam
 	return err
 }
 
-func newSources(policy *address.Policy) sources {
-	return sources{logins: rtsp.NewLoginBudget(), dials: rtsp.NewDialLimiter(0, 0), dialer: policy.Dialer()}
+func newSources(policy *address.Policy, l config.Limits) sources {
+	return sources{
+		logins: rtsp.NewLoginBudget(), dials: rtsp.NewDialLimiter(0, 0), dialer: policy.Dialer(), assembly: rtpdepay.NewMemory(int64(l.UnitMemory)),
+	}
 }
 
 // httpOff as an address means that HTTP is not served.

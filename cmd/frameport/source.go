@@ -7,6 +7,7 @@ import (
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/rtsp"
+	"github.com/frameport/frameport/rtsp/rtpdepay"
 )
 
 // sources makes RTSP sources that share the process's limits on dials and logins.
@@ -14,6 +15,8 @@ type sources struct {
 	logins *rtsp.LoginBudget
 	dials  *rtsp.DialLimiter
 	dialer *net.Dialer
+	// assembly bounds what all of them collect of pictures that are not whole yet.
+	assembly *rtpdepay.Memory
 }
 
 func (s sources) open(c config.Camera, log *slog.Logger) (camera.Source, error) {
@@ -30,6 +33,7 @@ func (s sources) open(c config.Camera, log *slog.Logger) (camera.Source, error) 
 		Logger:    log,
 		Logins:    s.logins,
 		Dials:     s.dials,
+		Assembly:  s.assembly,
 
 		DialContext: s.dialer.DialContext,
 	})
