@@ -33,6 +33,7 @@ func startGuarded(t *testing.T, settings config.Worker) *guarded {
 	settings.HTTPAddress, settings.Backend = "127.0.0.1:0", config.BackendCPU
 	settings.CameraAddresses.Loopback = true
 	settings.EnsureDefaults()
+	settings.Limits.NoRationing = true
 	g := &guarded{}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, done := make(chan struct{}), make(chan error, 1)

@@ -378,6 +378,7 @@ func TestGoExamplesRun(t *testing.T) {
 		CameraAddresses:  config.CameraAddresses{Loopback: true},
 	}
 	settings.EnsureDefaults()
+	settings.Limits.NoRationing = true
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {

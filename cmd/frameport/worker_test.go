@@ -46,6 +46,7 @@ func startWorker(t *testing.T, declared ...config.Declared) *worker {
 	t.Helper()
 	settings := config.Worker{GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", StateDir: t.TempDir(), Backend: config.BackendCPU, CameraAddresses: config.CameraAddresses{Loopback: true}}
 	settings.EnsureDefaults()
+	settings.Limits.NoRationing = true // a busy machine is no overload
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready := make(chan struct{})
 	w := &worker{cancel: cancel, done: make(chan error, 1)}

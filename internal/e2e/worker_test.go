@@ -127,11 +127,13 @@ func (w *worker) connect(addresses *regexp.Regexp) {
 }
 
 // environment is a clean one: no cameras, no settings, a home of its own, and the CPU
-// also where there is a GPU, with shared memory where nothing of a killed worker stays: tests of the simulated one ask for it. With the
-// race detector programs would sleep for a second before they end.
+// also where there is a GPU: tests of the simulated one ask for it. Shared memory is where
+// nothing of a killed worker stays. A busy machine is no overload, which would refuse
+// cameras and decode less of them; a test of that says so. With the race detector
+// programs would sleep for a second before they end.
 func environment(t testing.TB) []string {
 	home := t.TempDir()
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "TZ=UTC", "FRAMEPORT_BACKEND=cpu", "FRAMEPORT_SHM_DIR=" + filepath.Join(home, "shm"), "GORACE=atexit_sleep_ms=0"}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "TZ=UTC", "FRAMEPORT_BACKEND=cpu", "FRAMEPORT_SHM_DIR=" + filepath.Join(home, "shm"), "FRAMEPORT_NO_RATIONING=true", "GORACE=atexit_sleep_ms=0"}
 }
 
 // stop asks the worker to end and returns how long it took. It must end with status 0.
