@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // Why somebody is refused.
@@ -107,7 +109,7 @@ func (i *Identity) allowed(role Role) (*grant, error) {
 		return nil, ErrMissing
 	}
 	g := i.grant()
-	switch now := time.Now(); {
+	switch now := failpoint.Now(); {
 	case g == nil || role == Nobody:
 		return nil, ErrUnknown
 	case g.expired(now), !i.notAfter.IsZero() && now.After(i.notAfter):
@@ -136,11 +138,25 @@ func (i *Identity) Until() time.Time {
 	g, err := i.allowed(View)
 	switch {
 	case err != nil:
-		return time.Now()
+		return failpoint.Now()
 	case g.expires.IsZero(), !i.notAfter.IsZero() && i.notAfter.Before(g.expires):
 		return i.notAfter
 	}
 	return g.expires
+}
+
+// recheck is how long rights may go unasked that end at a time of day.
+const recheck = time.Minute
+
+// Recheck is after what time to ask again whether the rights in force still are: when they
+// end, but within a minute, since somebody may set the clock of this machine forward.
+// False = they don't end by themselves.
+func (i *Identity) Recheck() (after time.Duration, needed bool) {
+	until := i.Until()
+	if until.IsZero() {
+		return 0, false
+	}
+	return min(until.Sub(failpoint.Now()), recheck), true
 }
 
 type contextKey struct{}

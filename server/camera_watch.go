@@ -13,6 +13,7 @@ import (
 	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/internal/failpoint"
 )
 
 // WatchCameras implements the RPC. There is no queue of events: the watch remembers
@@ -56,7 +57,7 @@ func (s *cameraService) WatchCameras(r *frameportv1.WatchCamerasRequest, stream 
 			w.synced = true
 			err := s.send(ctx, frameportv1.CameraService_WatchCameras_FullMethodName, func() error {
 				return stream.Send(&frameportv1.WatchCamerasResponse{
-					Type: frameportv1.CameraEventType_CAMERA_EVENT_TYPE_SYNCED, Time: timestamppb.Now(),
+					Type: frameportv1.CameraEventType_CAMERA_EVENT_TYPE_SYNCED, Time: timestamppb.New(failpoint.Now()),
 				})
 			})
 			if err != nil {
@@ -125,7 +126,7 @@ func (e cameraEvent) message(c *frameportv1.Camera) *frameportv1.WatchCamerasRes
 // between two looks is both.
 func (w *cameraWatch) difference(now []camera.Snapshot) []cameraEvent {
 	var out []cameraEvent
-	clock := time.Now() // of changes whose time nobody noted; it is at most a moment ago
+	clock := failpoint.Now() // of changes whose time nobody noted; it is at most a moment ago
 	gone := maps.Clone(w.told)
 	for _, c := range now {
 		if old, known := w.told[c.ID]; known && old.AddedTime.Equal(c.AddedTime) {

@@ -14,6 +14,7 @@ import (
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/inference"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/internal/shm"
 	"github.com/frameport/frameport/server/mapping"
 )
@@ -62,7 +63,7 @@ func (in *inferenceStream) infer(ctx context.Context, b *frameportv1.Batch, put 
 		return outgoing{}, in.outputsTooLarge(size)
 	}
 	return outgoing{frames: len(b.GetEntries()), bytes: in.tensor.Bytes(), write: func() error {
-		answer.SentTime = timestamppb.Now()
+		answer.SentTime = timestamppb.New(failpoint.Now())
 		return in.send(message)
 	}}, nil
 }

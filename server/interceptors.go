@@ -80,8 +80,8 @@ func (s *Server) watched(ctx context.Context, method string, need Permission) (c
 					cancel(s.refusal(ctx, method, need, err))
 					return
 				}
-				if until := caller.Until(); !until.IsZero() {
-					over.Reset(time.Until(until))
+				if after, needed := caller.Recheck(); needed {
+					over.Reset(after)
 				}
 			}
 			select {

@@ -10,6 +10,7 @@ import (
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/auth"
+	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/server/mapping"
 )
 
@@ -64,9 +65,9 @@ func (s *workerService) WatchWorker(r *frameportv1.WatchWorkerRequest, stream gr
 
 // GetClock implements the RPC.
 func (s *workerService) GetClock(_ context.Context, r *frameportv1.GetClockRequest) (*frameportv1.GetClockResponse, error) {
-	received := timestamppb.Now()
+	received := timestamppb.New(failpoint.Now())
 	return &frameportv1.GetClockResponse{
-		ClientSendTime: r.GetClientSendTime(), WorkerReceiveTime: received, WorkerSendTime: timestamppb.Now(),
+		ClientSendTime: r.GetClientSendTime(), WorkerReceiveTime: received, WorkerSendTime: timestamppb.New(failpoint.Now()),
 	}, nil
 }
 
@@ -88,6 +89,6 @@ func (s *Server) worker(ctx context.Context) *frameportv1.Worker {
 	for _, c := range s.chosen(ctx, choice{}) {
 		mapping.Count(w.Cameras, c.State)
 	}
-	w.SnapshotTime = timestamppb.Now()
+	w.SnapshotTime = timestamppb.New(failpoint.Now())
 	return w
 }

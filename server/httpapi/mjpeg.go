@@ -92,8 +92,8 @@ func (s *Server) endWhenOver(ctx context.Context, cancel func()) {
 		if caller.May(server.View) != nil {
 			return
 		}
-		if until := caller.Until(); !until.IsZero() {
-			over.Reset(time.Until(until))
+		if after, needed := caller.Recheck(); needed {
+			over.Reset(after)
 		}
 		select {
 		case <-changed:
