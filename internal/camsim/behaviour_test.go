@@ -128,7 +128,7 @@ func TestRefuseAndDrop(t *testing.T) {
 
 func TestFreeze(t *testing.T) {
 	s := start(t, Config{})
-	h := add(t, s, "cam", Camera{Clip: load(t, "h264_change_b"), FPS: 200})
+	h := add(t, s, "cam", Camera{Clip: load(t, "h264_change_b"), FPS: 100})
 	c := dial(t, h)
 	c.play()
 	c.unit()

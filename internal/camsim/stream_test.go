@@ -57,7 +57,8 @@ func TestSendsTheClip(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clip := load(t, name)
-			h := add(t, s, name, Camera{Clip: clip, FPS: 500})
+			// Not faster: what is made up for after a pause must fit into a viewer's queue.
+			h := add(t, s, name, Camera{Clip: clip, FPS: 100})
 			c := dial(t, h)
 			c.play()
 			seq, first := uint16(0), true
@@ -86,7 +87,7 @@ func TestSendsTheClip(t *testing.T) {
 			}
 			// The sender counts a picture after it has written it, so the last ones may
 			// be here before they are counted.
-			for deadline := time.Now().Add(5 * time.Second); h.Stats().BytesSent < uint64(2*len(clip.Samples)); runtime.Gosched() {
+			for deadline := time.Now().Add(time.Minute); h.Stats().BytesSent < uint64(2*len(clip.Samples)); runtime.Gosched() {
 				if time.Now().After(deadline) {
 					t.Fatalf("%d bytes counted for twice %d", h.Stats().BytesSent, len(clip.Samples))
 				}
@@ -110,7 +111,7 @@ func TestSendsJPEG(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			clip := load(t, tc.name)
-			h := add(t, s, tc.name, Camera{Clip: clip, FPS: 100})
+			h := add(t, s, tc.name, Camera{Clip: clip, FPS: 30})
 			c := dial(t, h)
 			c.play()
 			for i, u := range clip.Units {
@@ -141,6 +142,8 @@ func TestSendsJPEG(t *testing.T) {
 				if !bytes.HasSuffix(u.Data, append(scan, 0xFF, 0xD9)) || len(scan) < len(u.Data)/2 {
 					t.Fatalf("picture %d: %d bytes differ from the clip's scan", i, len(scan))
 				}
+			}
+			for _, u := range clip.Units { // now that nobody waits to be read
 				if _, err := jpeg.Decode(bytes.NewReader(u.Data)); err != nil {
 					t.Fatal(err)
 				}
@@ -220,7 +223,7 @@ func TestReorderedTimestamps(t *testing.T) {
 
 func TestManyViewers(t *testing.T) {
 	s := start(t, Config{})
-	h := add(t, s, "cam", Camera{Clip: load(t, "h264_change_a"), FPS: 200})
+	h := add(t, s, "cam", Camera{Clip: load(t, "h264_change_a"), FPS: 100})
 	var clients []*client
 	for range 5 {
 		c := dial(t, h)

@@ -22,7 +22,7 @@ func udpPorts(t *testing.T) (rtp, rtcp *net.UDPConn, header string) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Close() })
-		if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		p.rtp, p.rtcp = p.rtcp, c
@@ -84,7 +84,7 @@ func TestMulticast(t *testing.T) {
 	defer conn.Close()
 	first.do(200, "PLAY", first.url)
 	second.do(200, "PLAY", second.url)
-	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 2048)
