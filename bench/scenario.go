@@ -33,6 +33,7 @@ func scenarios() []scenario {
 		{"latency", "from RTP sent to JPEG received", measureLatency, false},
 		{"idle200", "200 cameras, nothing decoded", measureIdle, false},
 		{"allocs", "allocations from access unit to ring", measureAllocs, false},
+		{"isolation", "decoding in child processes beside decoding in the worker", measureIsolation, true},
 		{"held", "1,000 cameras, nothing decoded: all up, nothing lost", measureHeld, true},
 		{"killed", "kill -9 with 200 cameras and a client that changes others", measureKilled, true},
 		{"growth", "what is left of cameras, sessions, readers and sizes that came and went", measureGrowth, true},

@@ -203,10 +203,14 @@ func (n *native) delay() int { return int(C.fp_delay(n.d)) }
 // back on any.
 type slots struct{ c *C.fp_slots }
 
-func newSlots(memory []byte, l layout, count int) (slots, error) {
+// newSlots divides memory into slots. They are taken in turn, or the lowest first.
+func newSlots(memory []byte, l layout, count int, lowest bool) (slots, error) {
 	cl := C.fp_layout{
 		width: C.int(l.width), height: C.int(l.height),
 		generation: C.int64_t(l.generation), stride: C.int64_t(l.stride), count: C.int(count),
+	}
+	if lowest {
+		cl.lowest = 1
 	}
 	for i := range l.pitch {
 		cl.pitch[i], cl.offset[i] = C.int(l.pitch[i]), C.int64_t(l.offset[i])

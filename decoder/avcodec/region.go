@@ -83,7 +83,7 @@ func newRegion(folder *shm.Folder, s shape, l layout, count int, account *frame.
 	if err != nil {
 		return nil, err
 	}
-	table, err := newSlots(memory.Bytes(), l, count)
+	table, err := newSlots(memory.Bytes(), l, count, memory.Sparse())
 	if err != nil {
 		return nil, errors.Join(err, memory.Close())
 	}

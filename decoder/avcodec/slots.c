@@ -60,7 +60,7 @@ int fp_slots_take(fp_slots *s, AVFrame *frame)
 {
 	const fp_layout *l = &s->layout;
 	for (int tried = 0; tried < l->count; tried++) {
-		int i = (s->next + tried) % l->count;
+		int i = l->lowest ? tried : (s->next + tried) % l->count;
 		struct fp_slot *slot = &s->slot[i];
 		uint8_t *data = s->base + i * l->stride;
 		if (atomic_load(&slot->taken))

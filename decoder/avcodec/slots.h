@@ -20,6 +20,7 @@ typedef struct {
 	int64_t generation; // where it lies in the slot
 	int64_t stride;     // from slot to slot
 	int count;
+	int lowest; // take the first free slot, so that few are ever used
 } fp_layout;
 
 // fp_slots_new returns the slots of the memory at base, or NULL without memory.

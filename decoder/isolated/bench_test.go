@@ -10,6 +10,14 @@ import (
 	"github.com/frameport/frameport/decoder/isolated"
 )
 
+// BenchmarkCrashes is TestCrashesLeaveNothing at length: -benchtime 100x.
+func BenchmarkCrashes(b *testing.B) {
+	host := isolated.NewHost(isolated.Config{Patience: time.Minute})
+	m := newCamera(b, host, "a", "h264_crop").steps(3)
+	b.Cleanup(func() { _ = m.d.Close(); _ = host.Close() })
+	crashes(b, host, m, b.N)
+}
+
 // BenchmarkRestart is how long it takes from the death of a child until the camera's next
 // frame, when every unit is a key frame.
 func BenchmarkRestart(b *testing.B) {

@@ -9,6 +9,7 @@ import (
 	"github.com/frameport/frameport/decoder"
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/internal/failpoint"
+	"github.com/frameport/frameport/internal/shm"
 	"github.com/frameport/frameport/media"
 )
 
@@ -158,6 +159,9 @@ func (d *Decoder) deliver(body []byte, before error, emit func(*frame.Frame) err
 		return before, err
 	}
 	f, err := d.frame(&p)
+	if errors.Is(err, shm.ErrFull) {
+		return fmt.Errorf("%w: %w", decoder.ErrExhausted, err), nil
+	}
 	if err != nil {
 		return before, err
 	}

@@ -47,3 +47,19 @@ func TestDecoder(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestMemoryAsUsed: a decoder in a child takes memory for the pictures that are in use,
+// as one in this process does, and not for all that there could be.
+func TestMemoryAsUsed(t *testing.T) {
+	h := newHost(t, nil)
+	m := newCamera(t, h, "a", "h264_720p").steps(50)
+	const picture = 1280 * 720 * 3 / 2
+	if n := m.account.Bytes(); n < 2*picture || n > 7*picture {
+		t.Errorf("%.1f pictures", float64(n)/picture)
+	}
+	m.keep = true
+	m.steps(2)
+	if n := m.account.Bytes(); n > 9*picture {
+		t.Errorf("%.1f pictures when two are kept", float64(n)/picture)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -361,6 +362,46 @@ func TestNothingIsLeft(t *testing.T) {
 	if text := children(t); text != "" {
 		t.Errorf("children are left: %s", text)
 	}
+}
+
+// crashes ends a camera's children one after another, and checks that each is replaced
+// and that nothing is left of them. BenchmarkCrashes does it a hundred times.
+func crashes(t testing.TB, h *isolated.Host, m *camera, n int) {
+	t.Helper()
+	var before [3]int
+	for i := range n {
+		if err := m.do("end exit 0"); !errors.Is(err, decoder.ErrInterrupted) {
+			t.Fatalf("crash %d: %v", i, err)
+		}
+		h.Forgive(m.id)
+		if m.steps(len(m.clip.Units) + 1); m.waiting {
+			t.Fatalf("crash %d: %v", i, m.errs)
+		}
+		if i != min(5, n/2) {
+			continue
+		}
+		before = left(t)
+	}
+	// The last one's goroutines may be about to end.
+	waitFor(t, func() bool {
+		now := left(t)
+		return now[0] <= before[0] && now[1] <= before[1] && now[2] <= before[2]
+	})
+	if s := h.Status(); s.Restarts != uint64(n) || s.Quarantined != 0 || len(s.Processes) > 2 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// left are the descriptors, goroutines and children there are, dead ones too.
+func left(t testing.TB) [3]int {
+	t.Helper()
+	return [3]int{count(t, "/proc/self/fd"), runtime.NumGoroutine(), len(strings.Fields(children(t)))}
+}
+
+// TestCrashesLeaveNothing: neither descriptors nor goroutines nor dead children.
+func TestCrashesLeaveNothing(t *testing.T) {
+	h := newHost(t, nil)
+	crashes(t, h, newCamera(t, h, "a", "h264_crop").steps(3), 20)
 }
 
 func count(t testing.TB, dir string) int {

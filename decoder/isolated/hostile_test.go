@@ -48,6 +48,7 @@ func TestLies(t *testing.T) {
 		"all slots there are":      func(p *picture) { p.slots, p.slot = math.MaxUint32, math.MaxUint32-1 },
 		"stride of nothing":        func(p *picture) { p.stride = 0 },
 		"negative stride":          func(p *picture) { p.stride = -8192 },
+		"stride of no page":        func(p *picture) { p.stride = 8184 },
 		"huge stride":              func(p *picture) { p.stride = math.MaxInt64 },
 		"generation outside":       func(p *picture) { p.generationAt = 8185 },
 		"generation before":        func(p *picture) { p.generationAt = -1 },

@@ -20,12 +20,14 @@ type region struct {
 	one    bool // for one picture
 
 	// under memory.mu
-	lent    bool          // the child may use it
-	ended   bool          // another one has followed; pictures may still come out of it
-	removed bool          // nobody can open it any more
-	live    int           // frames
-	seen    bool          // a picture has come, and said how it is divided
-	layout  picture       // the parts of the first picture that hold for all
+	lent    bool            // the child may use it
+	ended   bool            // another one has followed; pictures may still come out of it
+	removed bool            // nobody can open it any more
+	live    int             // frames
+	seen    bool            // a picture has come, and said how it is divided
+	layout  picture         // the parts of the first picture that hold for all
+	slots   map[uint32]bool // not shared: those that have memory
+	booked  int64
 	public  *frame.Region // shared: what other processes are told
 }
 
@@ -105,8 +107,30 @@ func (m *memory) create(size int64, one bool, folder *shm.Folder) (r *region, un
 	}
 	m.regions[r.number] = r
 	m.bytes += size
-	m.account.Book(0, size)
+	if r.shared { // it has all its memory
+		m.bookLocked(r, size)
+	} else {
+		r.slots = make(map[uint32]bool)
+	}
 	return r, unshared, nil
+}
+
+func (m *memory) bookLocked(r *region, size int64) {
+	r.booked += size
+	m.account.Book(0, size)
+}
+
+// backLocked sees to it that a slot has memory, before anybody reads it.
+func (m *memory) backLocked(r *region, slot uint32) error {
+	if r.shared || r.slots[slot] {
+		return nil
+	}
+	if err := r.memory.Back(int64(slot)*r.layout.stride, r.layout.stride); err != nil {
+		return err
+	}
+	r.slots[slot] = true
+	m.bookLocked(r, r.layout.stride)
+	return nil
 }
 
 // size is that of all regions, in bytes.
@@ -190,9 +214,8 @@ func (m *memory) settleLocked(r *region) {
 		return
 	}
 	delete(m.regions, r.number)
-	size := int64(len(r.memory.Bytes()))
-	m.bytes -= size
-	m.account.Book(0, -size)
+	m.bytes -= int64(len(r.memory.Bytes()))
+	m.account.Book(0, -r.booked)
 	_ = r.memory.Close()
 }
 
@@ -206,6 +229,9 @@ func (m *memory) frame(p *picture, info frame.Info) (*frame.Frame, error) {
 		return nil, fmt.Errorf("%w: a picture in region %d, which it has not", errProtocol, p.region)
 	}
 	if err := r.describe(p, info.Color); err != nil {
+		return nil, err
+	}
+	if err := m.backLocked(r, p.slot); err != nil {
 		return nil, err
 	}
 	var h *handle
@@ -238,7 +264,7 @@ func (r *region) describe(p *picture, color media.Color) error {
 	size := int64(len(r.memory.Bytes()))
 	sizes, n := media.PixelI420.Planes(int(p.width), int(p.height))
 	if p.slots == 0 || p.slot >= p.slots || p.stride <= 0 || p.stride > size/int64(p.slots) ||
-		p.generationAt < 0 || !r.one && p.generationAt > p.stride-8 {
+		!r.one && p.stride%int64(os.Getpagesize()) != 0 || p.generationAt < 0 || !r.one && p.generationAt > p.stride-8 {
 		return fmt.Errorf("%w: %d slots of %d bytes in %d", errProtocol, p.slots, p.stride, size)
 	}
 	var planes []frame.PlaneLayout

@@ -35,7 +35,23 @@ func TestPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	taken := func(r *shm.Region) int64 {
+		var st unix.Stat_t
+		if err := unix.Fstat(int(r.File().Fd()), &st); err != nil {
+			t.Fatal(err)
+		}
+		return st.Blocks * 512
+	}
+	if n := taken(r); n != 0 || !lent.Sparse() {
+		t.Errorf("%d bytes are taken before anybody writes", n)
+	}
 	copy(lent.Bytes(), "picture")
+	if n := taken(r); n != int64(os.Getpagesize()) {
+		t.Errorf("%d bytes are taken for one page", n)
+	}
+	if err := r.Back(0, 10_000); err != nil || taken(r) < 10_000 {
+		t.Errorf("%d bytes are taken, %v", taken(r), err)
+	}
 	if string(r.Bytes()[:7]) != "picture" || lent.Name() != "7" || lent.Err() != nil || r.Err() != nil {
 		t.Errorf("%q in %s; %v, %v", r.Bytes()[:7], lent.Name(), lent.Err(), r.Err())
 	}

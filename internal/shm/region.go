@@ -18,6 +18,7 @@ type Region struct {
 	guard      guard
 	sealed     bool   // nobody can shorten it: there is no guard
 	lent       bool   // its name is another process's affair
+	sparse     bool   // a page has memory from when it is written
 	closed     func() // tells the folder
 
 	mu      sync.Mutex
@@ -37,6 +38,9 @@ func (r *Region) File() *os.File { return r.file }
 // Bytes is the memory. Reading and writing it never fails; whether readers see what was
 // written says Err. It must not be used after Close.
 func (r *Region) Bytes() []byte { return r.bytes }
+
+// Sparse says whether a page takes memory only from when it is written first.
+func (r *Region) Sparse() bool { return r.sparse }
 
 // Err returns why readers may not see what was written until now: an [ErrLost], or nil.
 // It may not be called after Close.
@@ -134,16 +138,19 @@ func newRegion(name, path string, size int64) (_ *Region, err error) {
 			return nil, allocation(err, path, size)
 		}
 	}
-	bytes, g, err := guarded(fd, path, size)
+	bytes, g, err := guarded(fd, path, size, populated)
 	if err != nil {
 		return nil, err
 	}
 	return &Region{name: name, path: path, file: file, bytes: bytes, guard: g}, nil
 }
 
+// populated maps memory that is there already.
+const populated = unix.MAP_SHARED | unix.MAP_POPULATE
+
 // guarded maps a file that somebody may shorten.
-func guarded(fd int, path string, size int64) ([]byte, guard, error) {
-	bytes, err := unix.Mmap(fd, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+func guarded(fd int, path string, size int64, how int) ([]byte, guard, error) {
+	bytes, err := unix.Mmap(fd, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, how)
 	if err != nil {
 		return nil, 0, fmt.Errorf("map %d bytes of %s: %w", size, path, err)
 	}
