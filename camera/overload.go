@@ -37,7 +37,7 @@ func (m *Manager) guard(ctx context.Context) {
 				shed = m.relieve(now, shed)
 			}
 			if m.cfg.Processors > 0 {
-				m.share(now, &work)
+				m.share(time.Now(), &work) // the tick may have waited
 			}
 		case <-ctx.Done():
 			return

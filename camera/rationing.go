@@ -32,6 +32,7 @@ const (
 	rationAfter   = 5    // seconds of overload
 	rationWindow  = 5    // seconds over which work is compared
 	rationLack    = 1.01 // work that comes in by work that is done
+	rationStill   = 0.25 // of what is usually done, or less: the machine stands still
 	rationSpare   = 0.85 // of what can be done is handed out
 	rationRelief  = 0.9  // of what was asked for in the overload is asked for when it has passed
 	rationAbout   = 1.1  // of what can be done is then asked for at most
@@ -48,6 +49,8 @@ const (
 type rationing struct {
 	processors int
 
+	last    time.Time
+	usual   float64 // work that is done in a second, lately
 	score   int     // seconds of overload more than without
 	window  []work  // of the last seconds; see note
 	budget  float64 // work per second that is handed out; 0 = there is no bound
@@ -59,7 +62,7 @@ type rationing struct {
 	wait    time.Duration
 }
 
-// work is what came in and what was decoded, in pixels.
+// work is what came in and what was decoded, in pixels, or in pixels per second.
 type work struct{ offered, handled float64 }
 
 // load is what the guard knows of a camera.
@@ -68,15 +71,16 @@ type load struct {
 	demand                    float64 // work per second, when all of it is decoded
 }
 
-// look brings l up to date and returns what was new. late says that the camera is.
-func (c *camera) look(now time.Time) (w work, late bool) {
+// look brings what is known of the camera up to date, after so many seconds, and returns
+// what was new. late says that the camera is.
+func (c *camera) look(now time.Time, seconds float64) (w work, late bool) {
 	l := &c.load
 	offered, handled, overrun := c.totals.offered.Load(), c.totals.handled.Load(), c.totals.overrun.Load()
 	w = work{float64(offered - l.offered), float64(handled - l.handled)}
 	late = overrun != l.overrun || c.behind(now, lateAfter)
 	l.offered, l.handled, l.overrun = offered, handled, overrun
 	if ration(c.ration.Load()) == rationAll {
-		l.demand += (w.offered/overloadTick.Seconds() - l.demand) / 2
+		l.demand += (w.offered/seconds - l.demand) / 2
 	}
 	return w, late
 }
@@ -86,10 +90,16 @@ func (c *camera) look(now time.Time) (w work, late bool) {
 func (r *rationing) tick(now time.Time, cameras []*camera) (short int, change string) {
 	var sum work
 	late := 0
+	// Ticks are late on a machine that is busy, and some are missing.
+	seconds := max(now.Sub(r.last).Seconds(), overloadTick.Seconds()/10)
+	if r.last.IsZero() {
+		seconds = overloadTick.Seconds()
+	}
+	r.last = now
 	for _, c := range cameras {
-		w, is := c.look(now)
-		sum.offered += w.offered
-		sum.handled += w.handled
+		w, is := c.look(now, seconds)
+		sum.offered += w.offered / seconds
+		sum.handled += w.handled / seconds
 		if is {
 			late++
 		}
@@ -104,7 +114,7 @@ func (r *rationing) tick(now time.Time, cameras []*camera) (short int, change st
 	}
 	switch {
 	case r.score >= rationAfter:
-		r.can, r.asked = all.handled/(rationWindow*overloadTick.Seconds()), demandOf(cameras)
+		r.can, r.asked = all.handled/rationWindow, demandOf(cameras)
 		r.lower(now)
 		change = "less is decoded of the cameras that were added last: decoding can't keep up"
 		r.apply(cameras, func(have, planned ration) ration { return max(have, planned) })
@@ -131,7 +141,9 @@ func (r *rationing) tick(now time.Time, cameras []*camera) (short int, change st
 // note keeps what was done in the last second. What the machine did before it stood still
 // says nothing of what it can do; neither does a second in which there was little to do.
 func (r *rationing) note(second work) {
-	if n := float64(len(r.window)); n > 0 && second.handled < sumOf(r.window).handled/n/2 {
+	still := second.handled <= r.usual*rationStill
+	r.usual += (second.handled - r.usual) / rationWindow
+	if still {
 		r.window, r.score = r.window[:0], 0
 		return
 	}

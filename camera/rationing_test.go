@@ -215,12 +215,12 @@ func TestRationingOnlyInNeed(t *testing.T) {
 			for range machineProcessors {
 				m.slots <- struct{}{}
 			}
-			after(2400 * time.Millisecond)
+			after(6 * time.Second)
 			for range machineProcessors {
 				<-m.slots
 			}
 			late := 0
-			for range 30 {
+			for range 60 {
 				after(time.Second)
 				if s := w.get("03"); time.Since(s.LastFrame) > lateAfter {
 					late++
@@ -250,9 +250,13 @@ func TestRationingOnlyInNeed(t *testing.T) {
 				if tc.name == "off" {
 					known = 0
 				}
-				w, m := newMachine(t, unitEvery, 16, known)
+				every := unitEvery
+				if tc.name == "works a backlog off" {
+					every = 5 * unitEvery // whose queues hold more than comes in meanwhile
+				}
+				w, m := newMachine(t, every, 16, known)
 				defer w.stop()
-				w.crowd(8, unitEvery)
+				w.crowd(8, every)
 				tc.trouble(w, m)
 				if s := w.logs.String(); strings.Contains(s, "less is decoded") {
 					t.Error(s)
