@@ -190,5 +190,11 @@ func (e *expense) quarantineLocked(now time.Time, spent time.Duration) {
 	})
 }
 
-// round is a time for people.
-func round(d time.Duration) time.Duration { return d.Round(max(d/100, time.Microsecond)) }
+// round gives a time three digits, for people.
+func round(d time.Duration) time.Duration {
+	unit := time.Nanosecond
+	for d >= 1000*unit {
+		unit *= 10
+	}
+	return d.Round(unit)
+}

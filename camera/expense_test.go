@@ -312,3 +312,13 @@ func TestExpensiveIntra(t *testing.T) {
 		}
 	})
 }
+
+func TestRound(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		182741300: "183ms", 1500 * time.Millisecond: "1.5s", 12345678901: "12.3s", 123456: "123µs", 999: "999ns", 1000: "1µs", 0: "0s",
+	} {
+		if got := round(d).String(); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
