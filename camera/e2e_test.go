@@ -105,7 +105,7 @@ func (s *site) until(id, what string, ok func(camera.Snapshot) bool) camera.Snap
 	s.t.Helper()
 	nudge := make(chan struct{}, 1)
 	defer s.m.Watch(nudge)()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	for {
 		snap, err := s.m.Get(id)

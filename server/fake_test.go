@@ -70,6 +70,10 @@ func newFakeCameras(t *testing.T, ids ...string) *fakeCameras {
 func (f *fakeCameras) add(id string, spec config.Camera) *fakeCamera {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.addLocked(id, spec)
+}
+
+func (f *fakeCameras) addLocked(id string, spec config.Camera) *fakeCamera {
 	spec.EnsureDefaults()
 	c := &fakeCamera{owner: f, ring: frame.NewRing(4), pool: frame.NewPool(8, f.account)}
 	c.next.ID = frame.ID{Epoch: 1, Sequence: 1}
@@ -111,7 +115,9 @@ func (f *fakeCameras) Add(_ context.Context, id string, spec config.Camera) (cam
 	if err := spec.Validate(); err != nil {
 		return camera.Snapshot{}, err
 	}
-	if c := f.camera(id); c != nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.cameras[id]; c != nil {
 		if c.snapshot.Spec.Equal(spec) {
 			return c.snapshot, nil
 		}
@@ -123,7 +129,7 @@ func (f *fakeCameras) Add(_ context.Context, id string, spec config.Camera) (cam
 	if len(f.cameras) >= 50 {
 		return camera.Snapshot{}, fmt.Errorf("%w: 50", camera.ErrTooMany)
 	}
-	return f.add(id, spec).snapshot, nil
+	return f.addLocked(id, spec).snapshot, nil
 }
 
 func (f *fakeCameras) Update(_ context.Context, id string, change func(config.Camera) (config.Camera, error)) (camera.Snapshot, error) {
@@ -378,7 +384,7 @@ func (l *lockedBuffer) String() string {
 // eventually waits until ok holds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -386,7 +392,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds every wait. Nothing passes because it took long.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // output is written by one goroutine and read by another.
 type output struct {

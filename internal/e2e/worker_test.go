@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait. Nothing passes because it took long.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // worker is a running frameport serve.
 type worker struct {

@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds every wait for another process.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // process is a peer's server program. Both its outputs are one list of lines.
 type process struct {
