@@ -66,17 +66,28 @@ func (r *room) resize(n int) bool {
 	if want <= r.held {
 		beyond = min(beyond, r.beyond) // the share may have become smaller since
 	}
-	if more := beyond - r.beyond; m.beyond.Add(more) > m.limit/2 && more > 0 {
-		m.beyond.Add(-more)
+	if !change(&m.beyond, beyond-r.beyond, m.limit/2) {
 		return false
 	}
-	if more := want - r.held; m.total.Add(more) > m.limit && more > 0 {
-		m.total.Add(-more)
+	if !change(&m.total, want-r.held, m.limit) {
 		m.beyond.Add(r.beyond - beyond)
 		return false
 	}
 	r.held, r.beyond = want, beyond
 	return true
+}
+
+// change adds n to a counter, unless that makes it grow beyond a limit.
+func change(counter *atomic.Int64, n, limit int64) bool {
+	for {
+		have := counter.Load()
+		if n > 0 && have+n > limit {
+			return false
+		}
+		if counter.CompareAndSwap(have, have+n) {
+			return true
+		}
+	}
 }
 
 // scarce reports whether the stream holds more than its share while others may need it.
