@@ -40,7 +40,7 @@ import (
 func hostileRounds(t *testing.T) int {
 	n, err := strconv.Atoi(os.Getenv("FRAMEPORT_HOSTILE_ROUNDS"))
 	if err != nil {
-		return 12
+		return 6
 	}
 	t.Logf("%d rounds", n)
 	return n
@@ -229,7 +229,7 @@ func TestTenThousandStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := h.peace()
-	wanted := min(10_000, 100*hostileRounds(t)) // of 1,200 in the short form
+	wanted := min(10_000, 100*hostileRounds(t)) // of 600 in the short form
 	var conns []*rawClient
 	for opened := 0; opened < wanted; opened += MaxStreams {
 		c := h.raw()

@@ -78,9 +78,14 @@ func inBubble(t *testing.T, test func(t *testing.T, l *pipeListener), alter ...f
 func lasts(conn net.Conn, well bool) time.Duration {
 	start := time.Now()
 	fr := http2.NewFramer(conn, conn)
+	pings := make(chan [8]byte, 100)
+	defer close(pings)
 	go func() { // a pipe has no buffer
 		_, _ = io.WriteString(conn, http2.ClientPreface)
 		_ = fr.WriteSettings()
+		for data := range pings {
+			_ = fr.WritePing(true, data)
+		}
 	}()
 	for {
 		f, err := fr.ReadFrame()
@@ -89,7 +94,7 @@ func lasts(conn net.Conn, well bool) time.Duration {
 			return time.Since(start)
 		}
 		if p, ok := f.(*http2.PingFrame); ok && !p.IsAck() && well {
-			go func() { _ = fr.WritePing(true, p.Data) }()
+			pings <- p.Data
 		}
 	}
 }
