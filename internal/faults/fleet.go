@@ -32,13 +32,18 @@ type Fleet struct {
 // NewFleet adds the fleet to a worker and waits until all of it runs.
 func NewFleet(t testing.TB, w *Worker, fps float64) *Fleet {
 	t.Helper()
+	return newFleet(t, w, fps, fleetSize)
+}
+
+func newFleet(t testing.TB, w *Worker, fps float64, size int) *Fleet {
+	t.Helper()
 	f := &Fleet{worker: w}
 	var err error
 	if f.host, err = camsim.Start(camsim.Config{Addr: "127.63.0.1:0"}); err != nil {
 		t.Fatal(err)
 	}
 	clips := fleetClips()
-	for i := range fleetSize {
+	for i := range size {
 		clip, err := testvideo.Load(clips[i%len(clips)])
 		if err != nil {
 			t.Fatal(err)

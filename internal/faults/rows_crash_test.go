@@ -23,7 +23,7 @@ const alone69 = 4
 // dies of a stream; cameras of other processes notice nothing. The stream that goes on
 // killing is quarantined, and hurts nobody after its first victim.
 func row69(s *Scene) {
-	s = s.within(Options{Isolation: alone69})
+	s = s.within(Options{Isolation: alone69}, fleetSize)
 	v := s.Victim(small, camsim.Camera{FPS: 25})
 	before := v.Runs()
 

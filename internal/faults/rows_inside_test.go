@@ -136,7 +136,7 @@ func row78(s *Scene) {
 			s.Error(err)
 		}
 	})
-	in := s.within(Options{Regions: folder})
+	in := s.within(Options{Regions: folder}, fewNeighbours)
 	shared := in.Victim(small, camsim.Camera{})
 	first := shared.Runs()
 	full := s.arm(failpoint.SharedMemory, "", 0)
@@ -192,7 +192,7 @@ func row79(s *Scene) {
 
 // The stream that does not get rid of its messages is cut, not the others.
 func row80(s *Scene) {
-	s = s.within(Options{})
+	s = s.within(Options{}, fewNeighbours)
 	v := s.Victim(small, camsim.Camera{})
 	before := v.Runs()
 	frames := frameportv1.NewFrameServiceClient(s.dial())
@@ -251,7 +251,7 @@ func row81(s *Scene) {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { _ = file.Close() })
-	in := s.within(Options{Store: file})
+	in := s.within(Options{Store: file}, fewNeighbours)
 	v := in.Victim(small, camsim.Camera{})
 	before := v.Runs()
 	spec := config.Camera{URL: v.Sim.URL(), Transport: config.TransportTCP}

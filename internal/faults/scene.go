@@ -43,8 +43,11 @@ func NewScene(t testing.TB, w *Worker, row int, seed uint64) *Scene {
 	return s
 }
 
-// within returns a scene with a worker of its own and a fleet beside it.
-func (s *Scene) within(o Options) *Scene {
+// fewNeighbours are enough beside a scene that others are played beside.
+const fewNeighbours = 4
+
+// within returns a scene with a worker of its own and so many neighbours.
+func (s *Scene) within(o Options, neighbours int) *Scene {
 	s.Helper()
 	w, err := StartWith(o)
 	if err != nil {
@@ -60,7 +63,7 @@ func (s *Scene) within(o Options) *Scene {
 			s.Error(err)
 		}
 	})
-	own.fleet = NewFleet(s, w, 5)
+	own.fleet = newFleet(s, w, 5, neighbours)
 	s.Cleanup(own.end)
 	return own
 }
