@@ -60,9 +60,12 @@ func TestLivePolicies(t *testing.T) {
 	read := func() int {
 		t.Helper()
 		last = w.after("cam", last, nil)
+		for last.GetCorrupt() { // of a busy machine, which has had no time for a picture before it
+			last = w.after("cam", last, nil)
+		}
 		camera, picture, err := ReadPicture(last)
 		if err != nil || camera != clip.Camera {
-			t.Fatalf("camera %d: %v", camera, err)
+			t.Fatalf("camera %d: %v, drops %v", camera, err, w.camera("cam").GetStatus().GetCounters().GetDropped())
 		}
 		return picture
 	}
@@ -84,16 +87,19 @@ func TestLivePolicies(t *testing.T) {
 		t.Fatalf("the clip has %d disposable and %d key pictures of %d", len(disposable), len(keys), clip.Frames)
 	}
 
+	// passed waits until the camera has sent the whole clip twice more, so that what is read
+	// next has been decoded under the new policy, however slowly we read.
+	passed := func() {
+		t.Helper()
+		before := w.camera("cam").GetStatus().GetCounters().GetAccessUnits()
+		w.wait("cam", "the whole clip to pass", func(s *frameportv1.CameraStatus) bool {
+			return s.GetCounters().GetAccessUnits() > before+uint64(2*clip.Frames)
+		})
+		read()
+	}
+
 	w.mode("cam", frameportv1.DecodeMode_DECODE_MODE_SKIP_NON_REFERENCE)
-	// Four reference pictures in a row can't be by chance: there are three others
-	// between any two.
-	row := 0
-	settle("reference pictures only", func(p int) bool {
-		if row++; disposable[p] {
-			row = 0
-		}
-		return row == 4
-	})
+	passed()
 	for range 5 {
 		if p := read(); disposable[p] {
 			t.Errorf("picture %d is no reference", p)
@@ -101,9 +107,9 @@ func TestLivePolicies(t *testing.T) {
 	}
 
 	w.mode("cam", frameportv1.DecodeMode_DECODE_MODE_KEYFRAMES)
-	settle("key frames only", func(p int) bool { return keys[p] })
+	passed()
 	for range 2 {
-		if p := read(); !keys[p] || !last.GetKeyFrame() || last.GetCorrupt() {
+		if p := read(); !keys[p] || !last.GetKeyFrame() {
 			t.Errorf("picture %d: key frame %v, corrupt %v", p, last.GetKeyFrame(), last.GetCorrupt())
 		}
 	}
