@@ -156,13 +156,12 @@ func (s *site) comeAndGo(ctx context.Context, lane int) error {
 	if _, err := s.cameras.AddCamera(ctx, &frameportv1.AddCameraRequest{CameraId: id, Spec: spec}); err != nil {
 		return err
 	}
+	var seen error
 	if i%4 != 3 {
-		if _, err := s.jpeg(ctx, id, 30*time.Second); err != nil {
-			return err
-		}
+		_, seen = s.jpeg(ctx, id, 30*time.Second)
 	}
 	_, err := s.cameras.RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: id})
-	return err
+	return errors.Join(seen, err)
 }
 
 // reconnect ends the session of a camera and waits for the next.
