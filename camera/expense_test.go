@@ -110,14 +110,14 @@ func TestExpensiveStream(t *testing.T) {
 					t.Errorf("%d pictures left out", n)
 				}
 				// It is as expensive as it was: each try is further away than the one before.
-				after(time.Hour)
+				after(15 * time.Minute)
 				w.expect("a", StateDegraded, fault.Limit)
-				if n, keys := a.since(); n-keys > 7*25*5 {
-					t.Errorf("%d pictures beside %d key frames in an hour", n-keys, keys)
+				if n, keys := a.since(); n-keys > 4*25*5 {
+					t.Errorf("%d pictures beside %d key frames in 15 minutes", n-keys, keys)
 				}
 				// It is good again, and after the longest wait all of it is decoded.
 				a.set(0, 0)
-				after(reducedForMost + 20*time.Second)
+				after(20 * time.Minute)
 				w.expect("a", StateRunning, fault.None)
 				a.since()
 				after(10 * time.Second)
@@ -125,7 +125,7 @@ func TestExpensiveStream(t *testing.T) {
 					t.Errorf("%d pictures in 10 s", n)
 				}
 				// A relapse after a long time is judged like a first offence.
-				after(time.Hour)
+				after(20 * time.Minute)
 				a.set(tt.key, tt.other)
 				after(tt.after)
 				w.expect("a", StateDegraded, fault.Limit)
@@ -207,13 +207,14 @@ func TestAllAgainBeginsAtAKeyFrame(t *testing.T) {
 		w.expect("a", StateRunning, fault.None)
 		list, all := frames(), 0
 		for i, f := range list {
-			if i > 0 && !f.KeyFrame {
+			// What is decoded at once the reader may miss; that shows in the numbers.
+			if i > 0 && !f.KeyFrame && f.Sequence == list[i-1].Sequence+1 {
 				if all++; f.PTS-list[i-1].PTS > every {
 					t.Errorf("frame %v follows one %v before", f.ID, f.PTS-list[i-1].PTS)
 				}
 			}
 		}
-		if all < 100 {
+		if all < 50 {
 			t.Errorf("%d frames between key frames", all)
 		}
 	})
