@@ -25,6 +25,9 @@ const startPatience = 15 * time.Second
 // quickDeath is the life of a child below which no other one is started in advance.
 const quickDeath = time.Second
 
+// maxTries is how many children may die before a decoder is in one.
+const maxTries = 3
+
 // Config says how a [Host] works.
 type Config struct {
 	// Command starts a child; empty = this program with [Argument].
@@ -137,7 +140,7 @@ func (h *Host) Close() error {
 
 // open connects a decoder with a child that has room.
 func (h *Host) open(ctx context.Context, camera string, m *memory) (*link, error) {
-	for {
+	for tries := 1; ; tries++ {
 		l, err := h.place(camera, m)
 		if err != nil {
 			return nil, err
@@ -147,7 +150,7 @@ func (h *Host) open(ctx context.Context, camera string, m *memory) (*link, error
 			return l, nil
 		}
 		h.leave(l)
-		if !errors.Is(err, errGone) {
+		if !errors.Is(err, errGone) || tries == maxTries {
 			return nil, err
 		}
 		// It was there when it was chosen and has died since.
@@ -229,7 +232,7 @@ func (h *Host) ended(p *process, end ending) {
 	defer h.mu.Unlock()
 	h.processes = slices.DeleteFunc(h.processes, func(q *process) bool { return q == p })
 	end = p.overate(end)
-	p.worked = p.control != nil && p.cause == "" && time.Since(p.born) > quickDeath
+	p.worked = p.greeted
 	p.err = fmt.Errorf("decoder process %d has ended: %s", p.number, end.text)
 	if p.cause != "" {
 		if p.guilty == nil && end.said != "" {

@@ -34,10 +34,7 @@ func (l *link) connect(ctx context.Context) error {
 	}
 	select {
 	case <-p.dead:
-		if p.worked {
-			return errGone
-		}
-		return p.err
+		return p.why()
 	default:
 	}
 	if p.control == nil { // it could not be started; dead follows
@@ -52,18 +49,27 @@ func (l *link) connect(ctx context.Context) error {
 	l.conn = &socket{fd: fd}
 	raw := unix.UnixRights(int(other.Fd()))
 	l.there.Store(true)
-	if err := p.control.SetWriteDeadline(time.Now().Add(quickDeath)); err != nil {
-		return err
+	err = p.control.SetWriteDeadline(time.Now().Add(quickDeath))
+	if err == nil {
+		_, _, err = p.control.WriteMsgUnix([]byte{0}, raw, nil)
 	}
-	if _, _, err := p.control.WriteMsgUnix([]byte{0}, raw, nil); err != nil {
+	if err != nil { // as a rule because it is about to be dead
 		select {
 		case <-p.dead:
-			return errGone
+			return p.why()
 		case <-time.After(quickDeath):
 			return fmt.Errorf("decoder process %d takes no decoder: %w", p.number, err)
 		}
 	}
 	return nil
+}
+
+// why says what the end of a child, which is dead, means to a decoder that was to go there.
+func (p *process) why() error {
+	if p.worked {
+		return fmt.Errorf("%w: %w", errGone, p.err)
+	}
+	return p.err
 }
 
 func (l *link) close() {

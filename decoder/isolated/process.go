@@ -26,12 +26,13 @@ type process struct {
 
 	// set before dead is closed, for who has waited for that
 	err    error // why it has ended
-	worked bool  // for a while, and then ended by itself: another one may do better
+	worked bool  // it had got ready: another one may do better
 
 	// under Host.mu
 	links   map[*link]struct{} // its decoders
 	pid     int
 	kill    func()
+	greeted bool   // it has got ready
 	ending  bool   // we want it to end
 	cause   string // why we have ended it
 	guilty  *link  // whose fault that is
@@ -114,6 +115,9 @@ func (h *Host) supervise(p *process) {
 		if err := control.SetReadDeadline(time.Now().Add(startPatience)); err == nil {
 			_, err = io.ReadFull(control, word[:])
 			if err == nil && word[0] == hello {
+				h.mu.Lock()
+				p.greeted = true
+				h.mu.Unlock()
 				ready()
 				return
 			}
