@@ -199,9 +199,8 @@ func TestStrangersDontLockOut(t *testing.T) {
 			if c == nil {
 				t.Fatalf("round %d: a client was refused", round)
 			}
-			for range 200 { // they go on while it logs in
-				l.dial("10.0.1.1")
-				l.dial("10.0.2.1")
+			for n := range 400 { // they go on while it logs in, from more and more hosts
+				l.dial(fmt.Sprint("10.0.2.", n%40+1))
 			}
 			if over(gone) {
 				t.Fatalf("round %d: a client lost its place before it could log in", round)
