@@ -151,7 +151,11 @@ func (c *camera) apply(spec config.Camera, release func()) {
 		c.ring.Resize(ringSize(spec))
 	}
 	c.refusal.Store(nil)
-	pardoned := c.expense.forget()
+	other := uint64(0) // sessions of another stream
+	if reconnect {
+		other = c.totals.epoch.Load()
+	}
+	pardoned := c.expense.forget(other)
 	c.health.touch()
 	// A stream that can't be decoded may be waiting for just this policy; what else
 	// is wrong does not change with it.

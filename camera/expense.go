@@ -51,6 +51,7 @@ type expense struct {
 	window  costs
 	over    int // windows in a row that were too much
 	strikes int
+	before  uint64 // sessions up to this one were of another stream
 	// The next terms, and when the last one ended: a stream that has been good for as long
 	// as its last term is judged like a new one.
 	reduceFor, quarantineFor time.Duration
@@ -101,20 +102,25 @@ func (e *expense) quarantined(now time.Time) *fault.Error {
 	return nil
 }
 
-// forget ends whatever is in force and reports whether there was something.
-func (e *expense) forget() bool {
+// forget ends whatever is in force and reports whether there was something. Units of
+// sessions up to before are of no account any more, which may still be decoded.
+func (e *expense) forget(before uint64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.before = max(e.before, before)
 	e.window, e.over, e.strikes = costs{}, 0, 0
 	e.reduceFor, e.quarantineFor, e.freed = 0, 0, time.Time{}
 	return e.verdict.Swap(nil) != nil
 }
 
-// note takes what decoding a unit took, and reports whether the verdict has become harder:
-// what waits to be decoded is not wanted any more.
-func (e *expense) note(now time.Time, spent time.Duration) (harder bool) {
+// note takes what decoding a unit of a session took, and reports whether the verdict has
+// become harder: what waits to be decoded is not wanted any more.
+func (e *expense) note(now time.Time, session uint64, spent time.Duration) (harder bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if session <= e.before {
+		return false
+	}
 	v := e.verdict.Load()
 	switch {
 	case v == nil:

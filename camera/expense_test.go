@@ -220,6 +220,32 @@ func TestAllAgainBeginsAtAKeyFrame(t *testing.T) {
 	})
 }
 
+// Another stream of the camera has nothing to answer for: neither what the one before it
+// cost, nor its picture that is still being decoded when the stream changes.
+func TestAnotherStreamIsJudgedByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, bills := meteredWorld(t, "a")
+		defer w.stop()
+		bills["a"].set(2*time.Second, 2*time.Second)
+		w.cost.Store(int64(2 * time.Second))
+		w.add("a", w.script("a", step{units: -1, change: func(n int, au *media.AccessUnit) { au.RandomAccess = n%50 == 0 }}), nil)
+		after(3500 * time.Millisecond)
+		w.expect("a", StateDegraded, fault.Limit)
+		url := w.script("b", step{units: -1})
+		w.update("a", func(c *config.Camera) { c.URL = url })
+		bills["a"].key.Store(0)
+		bills["a"].other.Store(0)
+		w.cost.Store(0)
+		after(2 * time.Second)
+		before := w.get("a").Counters.FramesPublished
+		after(20 * time.Second)
+		s := w.expect("a", StateRunning, fault.None)
+		if n := s.Counters.FramesPublished - before; n < 490 {
+			t.Errorf("%d of 500 pictures", n)
+		}
+	})
+}
+
 // When key frames are too much as well nothing is decoded for a long time, without a
 // decoder and with few attempts. Time or another specification ends that.
 func TestQuarantine(t *testing.T) {

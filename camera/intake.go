@@ -34,11 +34,10 @@ type intake struct {
 	// of the attempt
 	units  uint64
 	format *media.Format
-	mode   config.DecodeMode // when the last unit came
 	pacer  pacer
 	flood  flood
 	key    time.Time // when the last key frame of a reduced stream went on
-	thin   bool      // units were left out because the stream is reduced
+	thin   bool      // units between key frames were left out
 	push   unit      // scratch
 	judged time.Time
 	unfit  uint64 // units that there was no memory for, as far as it is known
@@ -91,7 +90,6 @@ func (in *intake) take(ctx context.Context, au *media.AccessUnit) error {
 		in.troubled(errAssembly, now)
 	}
 	if !p.decodes() {
-		in.mode = p.mode
 		in.totals.policy.Add(1)
 		in.health.flowing(in.totals.epoch.Load())
 		return nil
@@ -133,14 +131,14 @@ func (in *intake) refusal(f *media.Format) error {
 // decode applies the policy and hands the unit to the pipeline.
 func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, now time.Time) {
 	intra := p.intra(au.Format.Codec)
-	left := in.mode
-	in.mode = p.mode
 	switch {
-	case p.mode == config.DecodeKeyframes && !au.RandomAccess,
-		p.mode == config.DecodeSkipNonReference && au.NonReference,
-		intra && !in.pacer.take(au.PTS, p.interval):
+	case p.mode == config.DecodeSkipNonReference && au.NonReference:
 		in.totals.policy.Add(1)
-		if p.rationed {
+		return
+	case p.mode == config.DecodeKeyframes && !au.RandomAccess, intra && !in.pacer.take(au.PTS, p.interval):
+		in.thin = true
+		in.totals.policy.Add(1)
+		if p.rationed && (au.RandomAccess || !p.keys) {
 			in.troubled(errProcessors, now)
 		}
 		return
@@ -173,7 +171,7 @@ func (in *intake) decode(ctx context.Context, p *policy, au *media.AccessUnit, n
 	}
 	in.totals.offered.Add(workOf(au))
 	in.expense.offered.Add(1)
-	if left == config.DecodeKeyframes && p.mode != left || in.thin && !alone {
+	if in.thin && !alone {
 		pipe.queue.restart() // what lies between the key frames was never decoded
 	}
 	in.thin = in.thin && alone

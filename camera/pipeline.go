@@ -196,7 +196,7 @@ func (p *pipeline) decode(ctx context.Context, pol *policy, u *unit) error {
 	if p.shared > 0 {
 		p.sharing.note(p.dec, p.shared)
 	}
-	if p.expense.note(failpoint.Now(), p.spent()-spent) {
+	if p.expense.note(failpoint.Now(), u.epoch, p.spent()-spent) {
 		p.reduced()
 	}
 	if err != nil || p.dec == nil {

@@ -18,6 +18,7 @@ type policy struct {
 	device   string
 	frames   int  // that the ring keeps
 	rationed bool // less than the specification asks for
+	keys     bool // which is key frames
 }
 
 func policyOf(c config.Camera) *policy {

@@ -37,14 +37,16 @@ func pixelsOf(f *media.Format) uint64 {
 	return uint64(f.Width) * uint64(f.Height)
 }
 
-// at is the policy under a ration. A policy that asks for no more than key frames is what
-// it was.
+// at is the policy under a ration. One that asks for no more than a key frame a second is
+// what it was.
 func (p *policy) at(r ration) *policy {
-	if r == rationAll || p.mode == config.DecodeNone || p.mode == config.DecodeKeyframes {
+	keys := p.mode == config.DecodeKeyframes
+	if r == rationAll || p.mode == config.DecodeNone || keys && p.interval >= time.Second {
 		return p
 	}
 	less := *p
-	less.mode, less.interval, less.rationed = config.DecodeKeyframes, max(p.interval, time.Second), true
+	less.mode, less.interval = config.DecodeKeyframes, max(p.interval, time.Second)
+	less.rationed, less.keys = true, keys
 	return &less
 }
 

@@ -296,12 +296,17 @@ func TestRationingDoesNotFlap(t *testing.T) {
 	})
 }
 
-// A camera that is decoded key frames of anyway gives way only to nothing; one of single
-// pictures shows one a second; and a change of the specification does not end a ration.
+// A camera that is decoded a key frame a second of anyway gives way only to nothing; one of
+// single pictures shows one a second; and a change of the specification does not end a
+// ration.
 func TestPolicyUnderRation(t *testing.T) {
-	keys := &policy{mode: config.DecodeKeyframes}
-	if keys.at(rationKeys) != keys || keys.at(rationNone) != keys {
-		t.Error("key frames only is less than key frames only")
+	seldom := &policy{mode: config.DecodeKeyframes, interval: time.Second}
+	if seldom.at(rationKeys) != seldom || seldom.at(rationNone) != seldom {
+		t.Error("a key frame a second is less than a key frame a second")
+	}
+	often := &policy{mode: config.DecodeKeyframes}
+	if p := often.at(rationKeys); p.interval != time.Second || !p.rationed || !p.keys {
+		t.Errorf("%+v", p)
 	}
 	all := &policy{mode: config.DecodeAll, interval: 2 * time.Second}
 	if p := all.at(rationKeys); p.mode != config.DecodeKeyframes || p.interval != 2*time.Second || !p.rationed || all.rationed {
@@ -317,17 +322,58 @@ func TestPolicyUnderRation(t *testing.T) {
 			au.RandomAccess = true
 			au.Format = &media.Format{Codec: media.CodecMJPEG, Width: 64, Height: 48}
 		}}), nil)
+		for _, mode := range []config.DecodeMode{config.DecodeAll, config.DecodeKeyframes} {
+			w.update("a", func(c *config.Camera) { c.Decode.Mode = mode })
+			after(time.Second)
+			w.m.cameras["a"].camera.setRation(rationKeys)
+			after(time.Second)
+			w.update("a", func(c *config.Camera) { c.Frame.RingSize++ })
+			before := w.get("a").Counters.FramesPublished
+			after(10 * time.Second)
+			s := w.expect("a", StateDegraded, fault.Limit)
+			if n := s.Counters.FramesPublished - before; n < 9 || n > 11 {
+				t.Errorf("%v: %d pictures in 10 s", mode, n)
+			}
+			w.m.cameras["a"].camera.setRation(rationAll)
+			after(time.Second)
+			w.expect("a", StateRunning, fault.None)
+		}
+	})
+}
+
+// A camera of which key frames are to be decoded anyway, and which sends one every two
+// seconds, lacks nothing under a ration and has no fault.
+func TestKeyframesLackNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil).run()
+		defer w.stop()
+		w.add("a", w.script("h", step{units: -1, every: 200 * time.Millisecond}), func(c *config.Camera) { c.Decode.Mode = config.DecodeKeyframes })
 		after(time.Second)
 		w.m.cameras["a"].camera.setRation(rationKeys)
-		after(time.Second)
-		w.update("a", func(c *config.Camera) { c.Frame.RingSize = 3 })
 		before := w.get("a").Counters.FramesPublished
-		after(10 * time.Second)
-		if n := w.get("a").Counters.FramesPublished - before; n < 9 || n > 11 {
-			t.Errorf("%d pictures in 10 s", n)
+		after(20 * time.Second)
+		if s := w.expect("a", StateRunning, fault.None); s.Counters.FramesPublished-before < 9 || s.LastFault.Count > 0 {
+			t.Errorf("%d key frames in 20 s, %v", s.Counters.FramesPublished-before, s.LastFault)
 		}
-		w.m.cameras["a"].camera.setRation(rationAll)
-		after(time.Second)
-		w.expect("a", StateRunning, fault.None)
 	})
+}
+
+// When a ration ends decoding begins anew at a key frame, also when the first picture after
+// it is one that the policy leaves out.
+func TestRationEndsAtAKeyFrame(t *testing.T) {
+	for _, mode := range []config.DecodeMode{config.DecodeAll, config.DecodeSkipNonReference} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, nil).run()
+			defer w.stop()
+			w.add("a", w.script("h", step{units: -1}), func(c *config.Camera) { c.Decode.Mode = mode })
+			for n := range gopUnits {
+				after(time.Second + time.Duration(n)*unitEvery)
+				w.m.cameras["a"].camera.setRation(rationKeys)
+				after(time.Second + unitEvery/2)
+				w.m.cameras["a"].camera.setRation(rationAll)
+			}
+			after(time.Second)
+			w.expect("a", StateRunning, fault.None) // and stop looks at where decoding began
+		})
+	}
 }
