@@ -88,10 +88,13 @@ func (i *Identity) Account() string {
 func (i *Identity) Trusted() bool { return i != nil && i.trusted }
 
 // MaxCameras is how many cameras there may be that it can change; not limited says that
-// its entry does not say.
+// its entry does not say. Who has no rights may have none.
 func (i *Identity) MaxCameras() (n int, limited bool) {
 	g, err := i.allowed(View)
-	if err != nil || g.maxCameras == nil {
+	switch {
+	case err != nil:
+		return 0, true
+	case g.maxCameras == nil:
 		return 0, false
 	}
 	return *g.maxCameras, true

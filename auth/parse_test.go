@@ -163,8 +163,8 @@ func TestMaxCameras(t *testing.T) {
 	// A program that is trusted under the name of an entry, and a certificate, are others.
 	for _, id := range []*Identity{Trusted("some"), {name: "some", fixed: &grant{role: View}}, nil} {
 		accounts[id.Account()] = true
-		if _, limited := id.MaxCameras(); limited {
-			t.Errorf("%s has a bound", id.Account())
+		if n, limited := id.MaxCameras(); limited != (id == nil) || n != 0 {
+			t.Errorf("%s: %d, %v", id.Account(), n, limited)
 		}
 	}
 	if len(accounts) != 6 {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -57,6 +58,19 @@ func (s *Server) place(ctx context.Context, method string) error {
 	return s.costs(ctx, method, conn.Admit(caller(ctx)))
 }
 
+// probed keeps the connection of a call that needs no login: in a place of its caller's,
+// if there is one, and for some time among those that wait. The call is let in all the
+// same: a supervisor must not take a worker for broken because its clients have enough.
+func (s *Server) probed(ctx context.Context) {
+	conn := s.clients.conn(addressOf(ctx))
+	if conn == nil { // it is gone
+		return
+	}
+	if auth.FromContext(ctx) == nil || conn.Admit(caller(ctx)) != nil {
+		conn.Probe()
+	}
+}
+
 // subscribe opens a stream of method on the caller's account; cameras are those that it
 // names.
 func (s *Server) subscribe(ctx context.Context, method string, cameras map[string]bool) (end func(), err error) {
@@ -89,15 +103,13 @@ func (s *Server) costs(ctx context.Context, method string, err error) error {
 // another has added would be nobody's. Labels and ids say already which cameras are a
 // client's, so they are what is counted, and a restart changes nothing.
 
-// mayAdd asks whether the caller may have one more camera, which is called id, and keeps
-// others from adding one until done is called.
-func (s *Server) mayAdd(ctx context.Context, method, id string) (done func(), err error) {
+// mayAdd asks whether the caller may have one more camera, which is called id.
+func (s *Server) mayAdd(ctx context.Context, method, id string) error {
 	who := auth.FromContext(ctx)
 	most, limited := who.MaxCameras()
 	if !limited {
-		return func() {}, nil
+		return nil
 	}
-	s.adding.Lock()
 	has, known := 0, false
 	for _, c := range s.cfg.Cameras.List() {
 		known = known || c.ID == id
@@ -106,24 +118,40 @@ func (s *Server) mayAdd(ctx context.Context, method, id string) (done func(), er
 		}
 	}
 	if has < most || known { // what is there is not added again
-		return s.adding.Unlock, nil
+		return nil
 	}
-	s.adding.Unlock()
 	s.noteRefused(ctx, method, apierr.TooManyClientCameras)
-	return nil, apierr.New(codes.ResourceExhausted, apierr.TooManyClientCameras,
+	return apierr.New(codes.ResourceExhausted, apierr.TooManyClientCameras,
 		fmt.Sprintf("this token or certificate is for %d cameras, whoever added them, and may have %d; remove those that are not needed, or ask the worker's operator to raise its max_cameras", has, most),
 		apierr.Meta(apierr.MetaLimit, strconv.Itoa(most)), apierr.Meta(apierr.MetaCameraID, id))
 }
 
 // add adds a camera on the caller's account.
 func (s *Server) add(ctx context.Context, method, id string, add func() (camera.Snapshot, error)) (camera.Snapshot, error) {
-	done, err := s.mayAdd(ctx, method, id)
-	if err != nil {
+	who := auth.FromContext(ctx)
+	all := who.May(Admin) == nil
+	if !all {
+		s.adding.Lock()
+		defer s.adding.Unlock()
+	}
+	if err := s.mayAdd(ctx, method, id); err != nil {
 		return camera.Snapshot{}, err
 	}
-	defer done()
 	if err := s.costs(ctx, method, s.cfg.Clients.Change(caller(ctx))); err != nil {
 		return camera.Snapshot{}, err
 	}
-	return add()
+	if all {
+		return add()
+	}
+	have, err := s.cfg.Cameras.Get(id)
+	guessing := err == nil && have.Spec.Password.IsSet() && who.Sees(Control, id, have.Spec.Labels)
+	if guessing && s.guesses.over(id, time.Now()) {
+		return camera.Snapshot{}, apierr.New(codes.AlreadyExists, apierr.CameraAlreadyExists,
+			"the id is taken, and so many other specs were sent for it that nobody is told for half an hour whether one is equal; change it with UpdateCamera, or remove it first")
+	}
+	snapshot, err := add()
+	if guessing && errors.Is(err, camera.ErrExists) {
+		s.guesses.wrong(id, time.Now())
+	}
+	return snapshot, err
 }

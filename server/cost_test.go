@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -23,6 +25,7 @@ import (
 	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/inference"
 	"github.com/frameport/frameport/internal/kservetest"
+	"github.com/frameport/frameport/internal/secret"
 	"github.com/frameport/frameport/server/quota"
 )
 
@@ -143,10 +146,24 @@ func TestStrangersWait(t *testing.T) {
 		defer conn.Close()
 	}
 	eventually(t, "they are counted", func() bool { return h.server.Lobby().Refused() == 40-16 && h.server.Lobby().Waiting() == 16 })
-	// A wrong token is no login; its connection goes on waiting, and is this host's 17th.
-	wrong := h.dial(grpc.WithPerRPCCredentials(bearer("Bearer wrong")))
-	if err := clockOver(t.Context(), wrong); status.Code(err) != codes.Unavailable {
-		t.Errorf("there was a place: %v", err)
+	// A neighbour with a token gets in, when they have had the time to log in.
+	conn := h.as("viewer")
+	eventually(t, "a client of the same host is let in", func() bool { return clockOver(t.Context(), conn) == nil })
+	if n := h.server.Lobby().Waiting(); n >= 16 {
+		t.Errorf("%d wait: nobody gave way", n)
+	}
+}
+
+// Health is answered to a host that has as many connections as it may.
+func TestHealthWithoutAPlace(t *testing.T) {
+	h := newHarness(t, newFakeCameras(t), newFakeRenderer(10), clientsAt("192.0.2.7"), allowing(quota.Limits{Connections: 1}))
+	if err := clockOver(t.Context(), h.dial()); err != nil {
+		t.Fatal(err)
+	}
+	probe := h.dial()
+	wantReason(t, clockOver(t.Context(), probe), codes.ResourceExhausted, apierr.TooManyClientConnections)
+	if _, err := healthv1.NewHealthClient(probe).Check(t.Context(), &healthv1.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -340,6 +357,72 @@ func TestCamerasOfAToken(t *testing.T) {
 	}
 	if err := add("east-new", "east"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A stored password can't be guessed by adding its camera again: not by more tries than
+// the camera would bear, and not by all of them at once.
+func TestGuessingPasswords(t *testing.T) {
+	cameras := newFakeCameras(t)
+	spec := config.Camera{URL: "rtsp://192.0.2.1/", Username: "admin", Password: secret.New("c4nary")}
+	spec.EnsureDefaults()
+	cameras.add("door", spec)
+	cameras.add("yard", spec)
+	h := newHarness(t, cameras, newFakeRenderer(10), withTokens(t))
+	conns := map[string]*grpc.ClientConn{"controller": h.as("controller"), "boss": h.as("boss")}
+	add := func(who, id, password string) error {
+		_, err := frameportv1.NewCameraServiceClient(conns[who]).AddCamera(t.Context(), &frameportv1.AddCameraRequest{CameraId: id, Spec: &frameportv1.CameraSpec{
+			Url: spec.URL, Credentials: &frameportv1.Credentials{Username: "admin", Password: password},
+		}})
+		return err
+	}
+	for range 5 { // a script that runs again and again
+		if err := add("controller", "door", "c4nary"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	results := make(chan error, 20)
+	for i := range cap(results) {
+		go func() { results <- add("controller", "door", fmt.Sprint("guess-", i)) }()
+	}
+	told := 0
+	for range cap(results) {
+		err := <-results
+		wantReason(t, err, codes.AlreadyExists, apierr.CameraAlreadyExists)
+		if strings.Contains(err.Error(), "with another spec") {
+			told++
+		}
+	}
+	if told != maxGuesses {
+		t.Errorf("%d guesses were judged", told)
+	}
+	right, wrong := add("controller", "door", "c4nary"), add("controller", "door", "wrong")
+	wantReason(t, right, codes.AlreadyExists, apierr.CameraAlreadyExists)
+	if right.Error() != wrong.Error() {
+		t.Errorf("the right one is told: %v; a wrong one: %v", right, wrong)
+	}
+	for _, c := range [][2]string{{"controller", "yard"}, {"boss", "door"}} { // another camera; who may do everything
+		if err := add(c[0], c[1], "c4nary"); err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}
+
+// What has been guessed is forgotten in time.
+func TestGuessesAreForgotten(t *testing.T) {
+	g, now := guesses{}, time.Now()
+	for range maxGuesses {
+		if g.over("door", now) {
+			t.Fatal("over too early")
+		}
+		g.wrong("door", now)
+	}
+	if !g.over("door", now.Add(guessTime-1)) || g.over("door", now.Add(guessTime)) || g.over("yard", now) {
+		t.Error("not for its time, or for others")
+	}
+	g.wrong("yard", now.Add(guessTime))
+	if len(g) != 1 {
+		t.Errorf("left over: %v", g)
 	}
 }
 

@@ -41,8 +41,9 @@ type Server struct {
 	// clients are the open connections, and lobby has their places.
 	clients clients
 	lobby   *quota.Lobby
-	// adding is held while a camera is added by somebody who may have so many.
-	adding sync.Mutex
+	// adding is held while somebody adds a camera who may not do everything.
+	adding  sync.Mutex
+	guesses guesses // under adding
 }
 
 // New makes a server; [Server.Run] starts it.
@@ -55,7 +56,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Cameras = rightsChange{cfg.Cameras, cfg.Access}
 	}
 	lobby := quota.NewLobby(cfg.Clients.Limits().Connections, NeedsNoLogin(cfg.Access), cfg.Logger)
-	s := &Server{lobby: lobby, cfg: cfg, access: access(), health: health.NewServer(), stopping: make(chan struct{})}
+	s := &Server{lobby: lobby, cfg: cfg, access: access(), guesses: guesses{}, health: health.NewServer(), stopping: make(chan struct{})}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(frameCodec{encoding.GetCodecV2("proto")}),
 		grpc.MaxRecvMsgSize(MaxRequestBytes),

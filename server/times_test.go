@@ -10,6 +10,10 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/server/quota"
@@ -99,6 +103,31 @@ func lasts(conn net.Conn, well bool) time.Duration {
 	}
 }
 
+// lastsAfterHealth asks for health and returns how long the connection stays then.
+func lastsAfterHealth(conn net.Conn, options ...grpc.DialOption) time.Duration {
+	dialed := make(chan net.Conn, 1)
+	dialed <- conn
+	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		select {
+		case c := <-dialed:
+			return c, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}))
+	client, err := grpc.NewClient("passthrough:worker", options...)
+	if err != nil {
+		return 0
+	}
+	defer client.Close()
+	if _, err := healthv1.NewHealthClient(client).Check(context.Background(), &healthv1.HealthCheckRequest{}); err != nil {
+		return 0
+	}
+	start := time.Now()
+	client.WaitForStateChange(context.Background(), connectivity.Ready)
+	return time.Since(start)
+}
+
 // Each time that a connection may take, to the second, without waiting for it.
 func TestTimesOfAConnection(t *testing.T) {
 	guarded := withTokens(t)
@@ -117,7 +146,15 @@ func TestTimesOfAConnection(t *testing.T) {
 		"no call, from this machine, which needs a login, too": {"127.0.0.1", true, func(c net.Conn) time.Duration { return lasts(c, true) }, quota.LoginTime},
 		"no call, and no login needed":                         {"127.0.0.1", false, func(c net.Conn) time.Duration { return lasts(c, true) }, idleConnection},
 		"no call, no login, from elsewhere":                    {"192.0.2.7", false, func(c net.Conn) time.Duration { return lasts(c, true) }, quota.LoginTime},
-		"no answer to pings":                                   {"127.0.0.1", false, func(c net.Conn) time.Duration { return lasts(c, false) }, serverPingAfter + serverPingTimeout},
+		"health, and no login":                                 {"192.0.2.7", true, func(c net.Conn) time.Duration { return lastsAfterHealth(c) }, quota.ProbeTime},
+		"health, and no account":                               {"192.0.2.7", false, func(c net.Conn) time.Duration { return lastsAfterHealth(c) }, idleConnection},
+		"health with a token": {"192.0.2.7", true, func(c net.Conn) time.Duration {
+			return lastsAfterHealth(c, grpc.WithPerRPCCredentials(bearer("Bearer viewer-token")))
+		}, idleConnection},
+		"health with a wrong token": {"192.0.2.7", true, func(c net.Conn) time.Duration {
+			return lastsAfterHealth(c, grpc.WithPerRPCCredentials(bearer("Bearer wrong")))
+		}, quota.ProbeTime},
+		"no answer to pings": {"127.0.0.1", false, func(c net.Conn) time.Duration { return lasts(c, false) }, serverPingAfter + serverPingTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var alter []func(*Config)

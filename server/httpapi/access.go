@@ -49,9 +49,9 @@ func (s *Server) allowed(to route) http.Handler {
 		switch {
 		case to.need == auth.Nobody: // somebody forgot to say who may
 			err = auth.ErrRole
+		case to.need == server.Anyone: // also when its host has as many connections as it may
 		case s.cfg.Access == nil:
 			caller = auth.Trusted("anonymous")
-		case to.need == server.Anyone:
 		default:
 			if caller, err = s.cfg.Access.Authenticate(evidence(r)); err == nil {
 				err = caller.May(to.need)

@@ -42,6 +42,12 @@ func (s *Server) mjpeg(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.Release()
+	end, err := s.cfg.Clients.Stream(callerOf(r, auth.FromContext(r.Context())), []string{feed.ID()})
+	if err != nil {
+		s.failCost(w, r, err)
+		return
+	}
+	defer end()
 	h := w.Header()
 	h.Set("Content-Type", "multipart/x-mixed-replace; boundary="+boundary)
 	h.Set("Cache-Control", "no-store")
@@ -49,13 +55,6 @@ func (s *Server) mjpeg(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	end, err := s.cfg.Clients.Stream(callerOf(r, auth.FromContext(r.Context())), []string{feed.ID()})
-	if err != nil {
-		clear(h)
-		s.failCost(w, r, err)
-		return
-	}
-	defer end()
 	ctx, cancel := context.WithCancel(r.Context())
 	watched := make(chan struct{})
 	go func() {

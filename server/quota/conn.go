@@ -14,6 +14,7 @@ type Conn struct {
 	door *door
 	host string
 	near bool
+	came time.Time
 
 	// What follows is under the door's lock.
 	waits   bool // for its first call
@@ -42,6 +43,16 @@ func (c *Conn) Admit(who Caller) error {
 	c.callers = append(c.callers, who.key)
 	d.stopWaiting(c)
 	return nil
+}
+
+// Probe notes a call that needs no login, which is a supervisor's. The connection goes on
+// waiting, and gives way like the others, but may do so for [ProbeTime].
+func (c *Conn) Probe() {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	if c.waits {
+		c.timer.Reset(ProbeTime)
+	}
 }
 
 // Waits says whether nobody has made a call on the connection yet that was let in.

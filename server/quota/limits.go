@@ -53,6 +53,11 @@ const (
 	// LoginTime is how long a connection may wait for its first call, its handshake
 	// included.
 	LoginTime = 10 * time.Second
+	// ProbeTime is how long it may wait after a call that needs no login: longer than the
+	// minute that supervisors leave between two looks, which keep their connection.
+	ProbeTime = 75 * time.Second
+	// atOnce is how long it takes a client at most that logs in when it has connected.
+	atOnce = time.Second
 	// logEvery bounds how often refused connections are logged.
 	logEvery = time.Second
 	// sweepAt is how many accounts there may be before those that owe nothing are

@@ -3,6 +3,7 @@ package quota
 import (
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,14 @@ type Lobby struct {
 // most half of the places are for waiting, and 16 of them for one host. When they are
 // taken, the host that has most of them loses the one that has waited longest: a client
 // that comes from another host and logs in as clients do, within a second, does not
-// notice. Places that are taken by clients are not taken away from them.
+// notice. A host that has 16 loses one of its own, so that one idle program can't keep
+// out all who share an address with it; but not one that came within this second: of
+// many that come at once, as from a proxy, 16 get through and not none. Places that are
+// taken by clients are not taken away from them.
+//
+// Calls that need no login are those of supervisors, who ask every few seconds on one
+// connection: after each it may wait for [ProbeTime]. That gives nothing away, since who
+// waits can come back all the time as well.
 //
 // Connections from this machine are not counted by host: a hundred readers may start
 // there at once, and who is on the machine has other means anyway. Where this machine
@@ -94,7 +102,7 @@ func (d *door) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &Conn{Conn: conn, door: d, host: hostOf(conn.RemoteAddr()), near: near(conn.RemoteAddr())}
+		c := &Conn{Conn: conn, door: d, host: hostOf(conn.RemoteAddr()), near: near(conn.RemoteAddr()), came: time.Now()}
 		gone, why := d.take(c)
 		if gone != nil {
 			d.lobby.note(gone.RemoteAddr(), why)
@@ -111,7 +119,11 @@ func (d *door) take(c *Conn) (gone *Conn, why string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !c.near && d.hosts[c.host] >= hostWaiting {
-		return c, "too many connections of this host wait for their first call"
+		why = "too many connections of its host wait for their first call"
+		if gone = d.eldest(c.host); c.came.Sub(gone.came) < atOnce {
+			return c, why
+		}
+		d.leave(gone)
 	}
 	trusted := d.lobby.trust(c.RemoteAddr())
 	if d.open >= Places || !trusted && len(d.waiting) >= waitingPlaces {
@@ -146,6 +158,11 @@ func (d *door) victim() (found *Conn) {
 	return found
 }
 
+// eldest is who has waited longest of a host, of which somebody waits.
+func (d *door) eldest(host string) *Conn {
+	return d.waiting[slices.IndexFunc(d.waiting, func(c *Conn) bool { return c.host == host })]
+}
+
 // leave takes a connection's place from it. It may be called more than once.
 func (d *door) leave(c *Conn) {
 	if c.left {
@@ -164,12 +181,7 @@ func (d *door) stopWaiting(c *Conn) {
 	}
 	c.waits = false
 	c.timer.Stop()
-	for i, w := range d.waiting {
-		if w == c {
-			d.waiting = append(d.waiting[:i], d.waiting[i+1:]...)
-			break
-		}
-	}
+	d.waiting = slices.DeleteFunc(d.waiting, func(w *Conn) bool { return w == c })
 	if d.hosts[c.host]--; d.hosts[c.host] == 0 {
 		delete(d.hosts, c.host)
 	}

@@ -173,6 +173,61 @@ func TestStrangersOfOneHost(t *testing.T) {
 	})
 }
 
+// Who shares a host with programs that don't log in gets one of their places, though not
+// one of those who may be logging in.
+func TestStrangersOfOneHostGiveWay(t *testing.T) {
+	bubble(t, 2, never, func(t *testing.T, l *lobby) {
+		_, other := l.dial("192.0.2.2")
+		var idle []chan struct{}
+		for range hostWaiting {
+			_, gone := l.dial("192.0.2.1")
+			idle = append(idle, gone)
+			<-time.After(time.Millisecond)
+		}
+		if c, _ := l.dial("192.0.2.1"); c != nil {
+			t.Error("somebody lost a place at once")
+		}
+		<-time.After(atOnce - hostWaiting*time.Millisecond)
+		c, _ := l.dial("192.0.2.1")
+		if c == nil || !over(idle[0]) || over(idle[1]) || over(other) {
+			t.Fatal("it is not the eldest of the host that went")
+		}
+		l.counts(hostWaiting+1, hostWaiting+1, 2)
+		if err := c.Admit(stranger("192.0.2.1")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A supervisor that asks on one connection keeps it, as long as it asks; it waits still.
+func TestProbes(t *testing.T) {
+	bubble(t, 2, never, func(t *testing.T, l *lobby) {
+		c, gone := l.dial("192.0.2.1")
+		for range 10 {
+			c.Probe()
+			<-time.After(time.Minute)
+			if over(gone) {
+				t.Fatal("closed between two looks")
+			}
+		}
+		l.counts(1, 1, 0)
+		<-time.After(ProbeTime - time.Minute)
+		if !over(gone) {
+			t.Error("still there")
+		}
+		c.Probe() // too late
+		member, stays := l.dial("192.0.2.1")
+		if err := member.Admit(stranger("192.0.2.1")); err != nil {
+			t.Fatal(err)
+		}
+		member.Probe()
+		<-time.After(time.Hour)
+		if over(stays) {
+			t.Error("a client's probe ended its connection")
+		}
+	})
+}
+
 // Strangers from everywhere take the places from each other, and not from somebody who
 // comes and logs in.
 func TestStrangersDontLockOut(t *testing.T) {
@@ -295,6 +350,7 @@ func TestReserve(t *testing.T) {
 			if c == nil || c.Waits() {
 				t.Fatal("a local caller has no place")
 			}
+			c.Probe() // there is nothing to wait for
 			if err := c.Admit(stranger("127.0.0.1")); err != nil {
 				t.Error(err)
 			}
