@@ -16,8 +16,8 @@ const mask = "***"
 // The value lies behind a pointer: package fmt calls no methods on the fields of a
 // struct that are not exported, and would print what it finds in them.
 type String struct {
-	value *string   // nil = not set
 	_     [0]func() // == would compare pointers
+	value *string   // nil = not set
 }
 
 // New returns a secret, which may be empty.
