@@ -51,6 +51,8 @@ type pipeline struct {
 	busy atomic.Int64 // when the decoder was called, in nanoseconds since base; 0 = it is idle
 	base time.Time
 
+	begun atomic.Bool // a decoder has been made
+
 	// of the decode goroutine
 	dec      decoder.Decoder
 	format   *media.Format // that dec was made for
@@ -178,6 +180,7 @@ func (p *pipeline) ready(pol *policy, u *unit, now time.Time) (bool, error) {
 		p.dec, p.format, p.output, p.skipping = dec, u.Format, pol.output, false
 		p.frames, p.shared = pol.frames, 0
 	}
+	p.begun.Store(true)
 	p.waiting = false
 	p.shared = p.sharing.tell(p.dec, p.shared)
 	if skip := pol.mode == config.DecodeSkipNonReference; skip != p.skipping {

@@ -83,6 +83,29 @@ func (c *camera) keyDemand() float64 {
 	return keyWork * work / max(1, distance.Seconds())
 }
 
+// mostDemand is the work per second that decoding can be at a rate of units when all is
+// decoded that the specification asks for.
+func (c *camera) mostDemand(rate float64) float64 {
+	c.mu.Lock()
+	f, p := c.format, policyOf(c.spec)
+	c.mu.Unlock()
+	work := float64(pixelsOf(f))
+	if p.interval > 0 && f != nil && p.intra(f.Codec) {
+		rate = min(rate, 1/p.interval.Seconds())
+	}
+	if f != nil && f.Codec == media.CodecMJPEG {
+		return work * rate
+	}
+	keys := rate
+	if _, distance := c.intake.gop.measured(); distance > 0 {
+		keys = min(rate, 1/distance.Seconds())
+	}
+	if p.mode == config.DecodeKeyframes {
+		return keyWork * work * keys
+	}
+	return work * (rate + (keyWork-1)*keys)
+}
+
 // undecoded is why nothing of the camera is decoded although it should be; nil = it is.
 func (c *camera) undecoded() *fault.Error {
 	switch {
@@ -125,11 +148,7 @@ func (q *queue) skip() int {
 }
 
 // behind says whether a picture has been waiting for so long to be decoded.
-func (c *camera) behind(now time.Time, long time.Duration) bool {
-	p := c.pipe.Load()
-	if p == nil {
-		return false
-	}
-	since := p.queue.oldest()
+func (q *queue) behind(now time.Time, long time.Duration) bool {
+	since := q.oldest()
 	return !since.IsZero() && now.Sub(since) >= long
 }

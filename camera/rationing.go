@@ -37,6 +37,8 @@ const (
 	rationRelief  = 0.9  // of what was asked for in the overload is asked for when it has passed
 	rationAbout   = 1.1  // of what can be done is then asked for at most
 	rationSettle  = 2 * time.Second
+	rationSlow    = 16  // seconds in which a lower rate of a camera that gave way is believed
+	rationLess    = 0.7 // of what such a camera asked for is less, and not noise
 	rationTry     = 1.1
 	rationTryWait = 30 * time.Second
 	rationTryMost = 10 * time.Minute
@@ -67,20 +69,28 @@ type work struct{ offered, handled float64 }
 
 // load is what the guard knows of a camera.
 type load struct {
-	offered, handled, overrun uint64
-	demand                    float64 // work per second, when all of it is decoded
+	units, offered, handled, overrun uint64
+	demand                           float64 // work per second, when all of it is decoded
+	rate                             float64 // units that come in a second; rather too many
 }
 
 // look brings what is known of the camera up to date, after so many seconds, and returns
 // what was new. late says that the camera is.
 func (c *camera) look(now time.Time, seconds float64) (w work, late bool) {
 	l := &c.load
-	offered, handled, overrun := c.totals.offered.Load(), c.totals.handled.Load(), c.totals.overrun.Load()
+	units, offered, handled, overrun := c.totals.units.Load(), c.totals.offered.Load(), c.totals.handled.Load(), c.totals.overrun.Load()
 	w = work{float64(offered - l.offered), float64(handled - l.handled)}
-	late = overrun != l.overrun || c.behind(now, lateAfter)
-	l.offered, l.handled, l.overrun = offered, handled, overrun
+	// Until its decoder has been made a camera is not late: that takes no processor.
+	p := c.pipe.Load()
+	late = p != nil && p.begun.Load() && (overrun != l.overrun || p.queue.behind(now, lateAfter))
+	if n := float64(units-l.units) / seconds; n > 0 { // while nothing comes it may come back as it was
+		l.rate = max(n, l.rate+(n-l.rate)/rationSlow)
+	}
+	l.units, l.offered, l.handled, l.overrun = units, offered, handled, overrun
 	if ration(c.ration.Load()) == rationAll {
 		l.demand += (w.offered/seconds - l.demand) / 2
+	} else if most := c.mostDemand(l.rate); most < rationLess*l.demand {
+		l.demand = most // it has become a smaller stream, or less of it is wanted
 	}
 	return w, late
 }

@@ -296,6 +296,65 @@ func TestRationingDoesNotFlap(t *testing.T) {
 	})
 }
 
+// Cameras that do what their fault asks for are whole again without waiting for a try.
+func TestRationGoesWithWhatIsAskedFor(t *testing.T) {
+	for name, change := range map[string]func(*config.Camera){
+		"lower rate": func(c *config.Camera) { c.URL = "rtsp://slow/x" },
+		"smaller":    func(c *config.Camera) { c.URL = "rtsp://small/x" },
+		"key frames": func(c *config.Camera) { c.Decode.Mode = config.DecodeKeyframes },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, m := newMachine(t, unitEvery, 8, machineProcessors)
+				defer w.stop()
+				w.script("slow", step{units: -1, every: 10 * unitEvery})
+				w.script("small", step{units: -1, change: func(_ int, au *media.AccessUnit) {
+					au.Format = &media.Format{Codec: media.CodecH264, Width: 16, Height: 16}
+				}})
+				w.crowd(16, unitEvery)
+				after(40 * time.Second)
+				before := w.m.Rationed()
+				for _, id := range ids(0, 16, 1) {
+					if w.get(id).State == StateDegraded {
+						w.update(id, change)
+					}
+				}
+				if name == "smaller" {
+					m.decodes(100)
+				}
+				after(25 * time.Second)
+				if n := w.m.Rationed(); before < 6 || n != 0 {
+					t.Errorf("%d gave way, and %d do when little is asked for", before, n)
+				}
+			})
+		})
+	}
+}
+
+// Cameras whose decoders are still being made are not late: that takes no processor, and
+// passes.
+func TestDecodersThatTakeLongToMake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := make(chan struct{}, 1)
+		w := newWorld(t, func(c *ManagerConfig) {
+			c.Processors = machineProcessors
+			inner := c.NewDecoder
+			c.NewDecoder = func(r DecoderRequest) (decoder.Decoder, error) {
+				one <- struct{}{}
+				<-time.After(400 * time.Millisecond)
+				<-one
+				return inner(r)
+			}
+		}).run()
+		defer w.stop()
+		w.crowd(40, unitEvery)
+		after(30 * time.Second)
+		if s := w.logs.String(); strings.Contains(s, "less is decoded") {
+			t.Error(s)
+		}
+	})
+}
+
 // A camera that is decoded a key frame a second of anyway gives way only to nothing; one of
 // single pictures shows one a second; and a change of the specification does not end a
 // ration.
