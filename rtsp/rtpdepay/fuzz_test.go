@@ -247,12 +247,20 @@ func hidesLoss(pkts []*rtp.Packet, from map[*rtp.Packet]int) bool {
 		seq  uint16
 	}
 	at := make(map[place][]int)
+	var last *rtp.Packet
 	for _, p := range pkts {
-		if i, ok := from[p]; ok {
-			at[place{p.SSRC, p.SequenceNumber}] = append(at[place{p.SSRC, p.SequenceNumber}], i)
+		i, ok := from[p]
+		if !ok {
+			continue
 		}
+		if last != nil && p.SSRC == last.SSRC && p.SequenceNumber == last.SequenceNumber+1 && i > from[last]+1 {
+			return true
+		}
+		last = p
+		here := place{p.SSRC, p.SequenceNumber}
+		at[here] = append(at[here], i)
 	}
-	for p, here := range at {
+	for p, here := range at { // packets that came late are sorted in
 		next := at[place{p.ssrc, p.seq + 1}]
 		if len(here) == 1 && len(next) == 1 && next[0] > here[0]+1 {
 			return true
