@@ -23,7 +23,7 @@ func (b *buffer) len() int      { return len(b.mem) - b.head }
 
 // write appends to the unit, or reports that there is no memory for it.
 func (b *buffer) write(p []byte) bool {
-	if len(b.mem)+len(p) > cap(b.mem) && !b.grow(len(p)) {
+	if b.room.yields() || len(b.mem)+len(p) > cap(b.mem) && !b.grow(len(p)) {
 		return false
 	}
 	b.mem = append(b.mem, p...)

@@ -11,6 +11,10 @@ import "sync/atomic"
 // lost that would need still more, and its stream gives back what it has collected of it.
 // So streams with pictures of usual size don't notice those that collect huge ones.
 //
+// A share becomes smaller when streams join, and who has taken more before may keep the
+// others from theirs. When that happens, once, the next such stream that a packet comes for
+// loses its picture.
+//
 // The buffers of streams are counted, not the bytes in them, and a buffer grows by half of
 // its size at least: the counters that all share are touched a few times per stream, and
 // not per packet.
@@ -21,6 +25,7 @@ type Memory struct {
 	total   atomic.Int64
 	beyond  atomic.Int64 // of that, what streams hold beyond their share
 	streams atomic.Int64
+	wanted  atomic.Bool // a stream was refused what is within its share
 }
 
 // NewMemory returns a bound of limit bytes.
@@ -28,6 +33,8 @@ func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
 // Used returns the bytes that all streams hold now.
 func (m *Memory) Used() int64 { return m.total.Load() }
+
+func (m *Memory) share() int64 { return m.limit / 2 / max(1, m.streams.Load()) }
 
 // room is what one stream holds of a Memory. It belongs to the stream's goroutine; nil
 // is without bound.
@@ -62,7 +69,8 @@ func (r *room) resize(n int) bool {
 		return true
 	}
 	m, want := r.memory, int64(n)
-	beyond := max(0, want-m.limit/2/max(1, m.streams.Load()))
+	share := m.share()
+	beyond := max(0, want-share)
 	if want <= r.held {
 		beyond = min(beyond, r.beyond) // the share may have become smaller since
 	}
@@ -71,6 +79,9 @@ func (r *room) resize(n int) bool {
 	}
 	if !change(&m.total, want-r.held, m.limit) {
 		m.beyond.Add(r.beyond - beyond)
+		if want <= share {
+			m.wanted.Store(true)
+		}
 		return false
 	}
 	r.held, r.beyond = want, beyond
@@ -90,7 +101,17 @@ func change(counter *atomic.Int64, n, limit int64) bool {
 	}
 }
 
+// yields reports whether the stream has to give back what it holds: it is more than its
+// share, and another one has less and was refused.
+func (r *room) yields() bool {
+	if r == nil || !r.memory.wanted.Load() {
+		return false
+	}
+	m := r.memory
+	return r.held > m.share() && m.total.Load() > m.limit/4*3 && m.wanted.CompareAndSwap(true, false)
+}
+
 // scarce reports whether the stream holds more than its share while others may need it.
 func (r *room) scarce() bool {
-	return r != nil && r.beyond > 0 && r.memory.beyond.Load() > r.memory.limit/4
+	return r != nil && r.beyond > 0 && r.memory.beyond.Load() > r.memory.limit/4 || r.yields()
 }

@@ -200,3 +200,47 @@ func TestScarceMemoryGoesBack(t *testing.T) {
 		t.Error("no room after it was given back")
 	}
 }
+
+// Streams that have taken their share while there were few hold more than it when there
+// are many. They don't keep the others from theirs for longer than a picture, whether theirs
+// ends or not, and lose nothing when nobody needs it.
+func TestShareThatHasBecomeSmaller(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		m := NewMemory(4 << 20)
+		early, late := buffer{room: m.join()}, buffer{room: m.join()}
+		if !early.write(make([]byte, 1<<20)) {
+			t.Fatal("no room for the share")
+		}
+		var others []*buffer
+		for range 6 {
+			others = append(others, &buffer{room: m.join()})
+		}
+		for _, b := range others { // all that is left, and half of it beyond their shares
+			b.write(make([]byte, 512<<10))
+		}
+		if late.write(make([]byte, 300<<10)) || !early.write(nil) {
+			t.Fatal("it loses its picture although nobody needs the memory within a share")
+		}
+		if late.write(make([]byte, 200<<10)) {
+			t.Fatalf("nothing is scarce: %d of %d", m.Used(), m.limit)
+		}
+		if !late.write(nil) {
+			t.Error("the one that has little is to give way")
+		}
+		if ends {
+			early.next(early.len())
+		} else if early.write(nil) {
+			t.Error("it keeps more than its share from others")
+		} else {
+			early.free()
+		}
+		if !late.write(make([]byte, 200<<10)) {
+			t.Error("no room within the share")
+		}
+		for _, b := range others[:2] {
+			if !b.write(nil) {
+				t.Error("more than one had to give way")
+			}
+		}
+	}
+}
