@@ -54,11 +54,46 @@ func TestLoginBudget(t *testing.T) {
 		ok(try(t, b, "nvr", id("good"), loginAccepted)) // other cameras go on
 		ok(try(t, b, "other", id("bad"), loginRefused))
 		time.Sleep(time.Minute)
-		ok(try(t, b, "nvr", id("corrected"), loginRefused)) // the slot that was kept
-		refused(try(t, b, "nvr", id("again"), loginRefused), 28*time.Minute)
+		refused(try(t, b, "nvr", id("another"), loginRefused), 28*time.Minute) // the last one is for what has worked
+		ok(try(t, b, "nvr", id("good"), loginRefused))
 		refused(try(t, b, "nvr", id("good"), loginAccepted), 28*time.Minute) // three are three
 		time.Sleep(28 * time.Minute)
-		ok(try(t, b, "nvr", id("again"), loginAccepted))
+		ok(try(t, b, "nvr", id("another"), loginAccepted))
+
+		ok(try(t, b, "door", id("bad"), loginRefused))
+		ok(try(t, b, "door", id("bad"), loginRefused))
+		refused(try(t, b, "door", id("bad"), loginRefused), 30*time.Minute)
+		ok(try(t, b, "door", id("corrected"), loginRefused)) // nothing has worked there: the one that was kept
+		refused(try(t, b, "door", id("again"), loginRefused), 30*time.Minute)
+	})
+}
+
+// TestLoginsThatWorkedGoOn has 64 cameras of a recorder come back while somebody tries one
+// wrong password after the other.
+func TestLoginsThatWorkedGoOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := NewLoginBudget()
+		good := b.fingerprint("admin", secret.New("good"))
+		if err := try(t, b, "nvr", good, loginAccepted); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			_ = try(t, b, "nvr", b.fingerprint("admin", secret.New(fmt.Sprint(i))), loginRefused)
+		}
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				done, err := b.begin(t.Context(), "nvr", good)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(100 * time.Millisecond) // the camera thinks
+				done(loginAccepted)
+			})
+		}
+		wg.Wait()
 	})
 }
 

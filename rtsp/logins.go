@@ -28,7 +28,8 @@ const (
 
 // LoginBudget keeps Frameport from locking accounts: at most three failed logins
 // per host in 30 minutes over all cameras, however many streams one recorder
-// has. A request that carried credentials counts when it was answered 401, and, as long
+// has. The last of the three is for credentials that have worked there, when any have:
+// somebody's wrong ones do not take good cameras down. A request that carried credentials counts when it was answered 401, and, as long
 // as these credentials have not worked at this host, when it was answered 403 or with a
 // hang-up: some cameras say so that they are wrong. A stale nonce does not count. It keeps keyed hashes of credentials, never these
 // themselves. Its methods may be called from any goroutine.
@@ -90,7 +91,7 @@ func (b *LoginBudget) begin(ctx context.Context, host string, who login) (done f
 			total += n
 		}
 		alone := h.proven[who] || h.pending[who] == 0
-		if alone && len(h.failures)+total < maxFailedLogins {
+		if alone && len(h.failures)+total < h.limit(who) {
 			h.pending[who]++
 			b.mu.Unlock()
 			return func(o outcome) { b.end(host, who, o) }, nil
@@ -171,6 +172,14 @@ func (h *hostLogins) expire(now time.Time) {
 	h.failures = h.failures[n:]
 }
 
+// limit is how many logins may have failed at the host for who to be tried.
+func (h *hostLogins) limit(who login) int {
+	if len(h.proven) > 0 && !h.proven[who] {
+		return maxFailedLogins - 1
+	}
+	return maxFailedLogins
+}
+
 // refusal returns a fault with the time of the next possible try, or nil.
 func (h *hostLogins) refusal(host string, who login, now time.Time) error {
 	own, first := 0, time.Time{}
@@ -182,9 +191,10 @@ func (h *hostLogins) refusal(host string, who login, now time.Time) error {
 			own++
 		}
 	}
+	limit := h.limit(who)
 	switch {
-	case len(h.failures) >= maxFailedLogins:
-		first = h.failures[0].at
+	case len(h.failures) >= limit:
+		first = h.failures[len(h.failures)-limit].at
 	case own >= maxUnprovenFailures && !h.proven[who]:
 	default:
 		return nil
