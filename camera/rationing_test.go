@@ -298,32 +298,36 @@ func TestRationingDoesNotFlap(t *testing.T) {
 
 // Cameras that do what their fault asks for are whole again without waiting for a try.
 func TestRationGoesWithWhatIsAskedFor(t *testing.T) {
-	for name, change := range map[string]func(*config.Camera){
-		"lower rate": func(c *config.Camera) { c.URL = "rtsp://slow/x" },
-		"smaller":    func(c *config.Camera) { c.URL = "rtsp://small/x" },
-		"key frames": func(c *config.Camera) { c.Decode.Mode = config.DecodeKeyframes },
+	for name, tc := range map[string]struct {
+		within time.Duration
+		change func(*config.Camera)
+	}{
+		"lower rate": {18 * time.Second, func(c *config.Camera) { c.URL = "rtsp://slow/x" }},
+		"smaller":    {8 * time.Second, func(c *config.Camera) { c.URL = "rtsp://small/x" }},
+		"key frames": {8 * time.Second, func(c *config.Camera) { c.Decode.Mode = config.DecodeKeyframes }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w, m := newMachine(t, unitEvery, 8, machineProcessors)
+				const every = 2 * unitEvery
+				w, m := newMachine(t, every, 5, machineProcessors)
 				defer w.stop()
-				w.script("slow", step{units: -1, every: 10 * unitEvery})
-				w.script("small", step{units: -1, change: func(_ int, au *media.AccessUnit) {
+				w.script("slow", step{units: -1, every: 10 * every})
+				w.script("small", step{units: -1, every: every, change: func(_ int, au *media.AccessUnit) {
 					au.Format = &media.Format{Codec: media.CodecH264, Width: 16, Height: 16}
 				}})
-				w.crowd(16, unitEvery)
-				after(40 * time.Second)
+				w.crowd(10, every)
+				after(30 * time.Second)
 				before := w.m.Rationed()
-				for _, id := range ids(0, 16, 1) {
+				for _, id := range ids(0, 10, 1) {
 					if w.get(id).State == StateDegraded {
-						w.update(id, change)
+						w.update(id, tc.change)
 					}
 				}
 				if name == "smaller" {
 					m.decodes(100)
 				}
-				after(25 * time.Second)
-				if n := w.m.Rationed(); before < 6 || n != 0 {
+				after(tc.within)
+				if n := w.m.Rationed(); before < 4 || n != 0 {
 					t.Errorf("%d gave way, and %d do when little is asked for", before, n)
 				}
 			})
@@ -347,7 +351,7 @@ func TestDecodersThatTakeLongToMake(t *testing.T) {
 			}
 		}).run()
 		defer w.stop()
-		w.crowd(40, unitEvery)
+		w.crowd(40, 5*unitEvery)
 		after(30 * time.Second)
 		if s := w.logs.String(); strings.Contains(s, "less is decoded") {
 			t.Error(s)
