@@ -48,7 +48,7 @@ func cameraRow(c *frameportv1.Camera) []string {
 	return []string{
 		c.GetCameraId(), stateWord(c), word(s.GetCodec().String(), "CODEC_"), sizeWord(s),
 		fmt.Sprintf("%.1f", s.GetDecodedFps()), fmt.Sprintf("%.0f", s.GetBitrate()/1000), ageWord(s),
-		fmt.Sprint(d.GetPolicy() + d.GetNetwork() + d.GetDecode()), faultWord(s),
+		fmt.Sprint(d.GetPolicy() + d.GetNetwork() + d.GetDecode() + d.GetQueue()), faultWord(s),
 	}
 }
 
