@@ -14,7 +14,7 @@ import (
 
 // Add adds a camera and returns at once; connecting goes on behind. Adding it again
 // with an equal specification returns the existing one. Errors: [*config.Problems],
-// [ErrExists], [ErrTooMany], [ErrBackend], [ErrNoRoom], [ErrNotSaved], [ErrStopping].
+// [ErrExists], [ErrTooMany], [ErrBackend], [ErrNoRoom], [ErrOverloaded], [ErrNotSaved], [ErrStopping].
 func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snapshot, error) {
 	spec, err := prepare(id, spec)
 	if err != nil {
@@ -34,7 +34,7 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 		}
 		return e.camera.snapshot(), nil
 	case count >= m.cfg.MaxCameras:
-		return Snapshot{}, fmt.Errorf("%w: %d are allowed; remove one, or raise the limit", ErrTooMany, m.cfg.MaxCameras)
+		return Snapshot{}, fmt.Errorf("%w: %d are allowed; remove one, or raise the worker's --max-cameras", ErrTooMany, m.cfg.MaxCameras)
 	}
 	if err := m.full(stopAdmitting); err != nil {
 		return Snapshot{}, err

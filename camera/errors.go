@@ -17,6 +17,8 @@ var (
 	// ErrNoRoom: the specification could be served, but not beside the cameras that
 	// are there.
 	ErrNoRoom = errors.New("no room for another camera")
+	// ErrOverloaded: memory or processors don't suffice for the cameras that are there.
+	ErrOverloaded = errors.New("the worker is overloaded")
 	// ErrStopping: the worker is shutting down.
 	ErrStopping = errors.New("frameport is stopping")
 	// ErrRemoved: the camera was removed. Rings of removed cameras close with it.

@@ -122,7 +122,7 @@ func (m *Manager) Ready() error { return m.full(notReady) }
 // full returns an error when the memory is as full as that.
 func (m *Manager) full(limit float64) error {
 	if p := math.Float64frombits(m.pressure.Load()); p >= limit {
-		return fmt.Errorf("%w: %.0f %% of the worker's memory limit are used; remove cameras, or raise GOMEMLIMIT", ErrNoRoom, 100*p)
+		return fmt.Errorf("%w: %.0f %% of the worker's memory limit are used; remove cameras, or raise GOMEMLIMIT", ErrOverloaded, 100*p)
 	}
 	return nil
 }

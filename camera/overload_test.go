@@ -54,7 +54,7 @@ func TestOverload(t *testing.T) {
 
 		set(0.86)
 		after(30 * time.Second)
-		if err := add(); !errors.Is(err, ErrNoRoom) {
+		if err := add(); !errors.Is(err, ErrOverloaded) {
 			t.Errorf("a camera at 86 %%: %v", err)
 		}
 		decoding("at 86 %", cameras)
@@ -66,7 +66,7 @@ func TestOverload(t *testing.T) {
 		set(0.98)
 		after(2 * overloadTick)
 		decoding("at 98 %", cameras-3)
-		if err := w.m.Ready(); !errors.Is(err, ErrNoRoom) {
+		if err := w.m.Ready(); !errors.Is(err, ErrOverloaded) {
 			t.Errorf("ready at 98 %%: %v", err)
 		}
 		if s := w.get("3"); s.Counters.ConnectAttempts != 1 || s.Counters.Dropped.Policy == 0 {

@@ -285,7 +285,7 @@ func (m *Manager) share(now time.Time, r *rationing) {
 // than it asks for at once.
 func (m *Manager) crowded(spec config.Camera) error {
 	if n := m.short.Load(); n > 0 && spec.Decode.Mode != config.DecodeNone {
-		return fmt.Errorf("%w: decoding can't keep up, and %d cameras are decoded less than they should be; remove cameras, choose smaller streams, or use decode mode NONE", ErrNoRoom, n)
+		return fmt.Errorf("%w: decoding can't keep up, and %d cameras are decoded less than they should be; remove cameras, choose smaller streams, or use decode mode NONE", ErrOverloaded, n)
 	}
 	return nil
 }

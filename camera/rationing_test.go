@@ -140,7 +140,7 @@ func TestRationing(t *testing.T) {
 			t.Errorf("%d cameras give way", n)
 		}
 		_, err := w.m.Add(t.Context(), "more", config.Camera{URL: "rtsp://h/more"})
-		if !errors.Is(err, ErrNoRoom) || !strings.Contains(err.Error(), "decoding can't keep up") {
+		if !errors.Is(err, ErrOverloaded) || !strings.Contains(err.Error(), "decoding can't keep up") {
 			t.Errorf("one more: %v", err)
 		}
 		w.add("quiet", "rtsp://h/quiet", func(c *config.Camera) { c.Decode.Mode = config.DecodeNone })

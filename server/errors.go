@@ -37,11 +37,13 @@ func (s *Server) statusOf(ctx context.Context, err error) error {
 		return apierr.New(codes.AlreadyExists, apierr.CameraAlreadyExists,
 			"the id is taken by a camera with another spec; change it with UpdateCamera, or remove it first")
 	case errors.Is(err, camera.ErrTooMany):
-		return apierr.New(codes.ResourceExhausted, apierr.TooManyCameras, err.Error()+"; remove cameras or raise the worker's limit")
+		return apierr.New(codes.ResourceExhausted, apierr.TooManyCameras, err.Error())
 	case errors.Is(err, camera.ErrBackend):
 		return apierr.New(codes.FailedPrecondition, apierr.BackendUnavailable, err.Error(), apierr.Field("spec.backend", err.Error()))
 	case errors.Is(err, camera.ErrNoRoom):
 		return apierr.New(codes.ResourceExhausted, apierr.OutOfDeviceMemory, err.Error())
+	case errors.Is(err, camera.ErrOverloaded):
+		return apierr.New(codes.ResourceExhausted, apierr.Overloaded, err.Error())
 	case errors.Is(err, camera.ErrNotSaved):
 		s.cfg.Logger.ErrorContext(ctx, "state not saved", "error", err)
 		return apierr.New(codes.Internal, apierr.StateNotSaved, "the change could not be saved and is not in force; see that the state directory is writable and has room, the worker's log says more")

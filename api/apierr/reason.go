@@ -20,6 +20,9 @@ const (
 	// OutOfDeviceMemory (RESOURCE_EXHAUSTED): the camera, or the stream of batches, does not
 	// fit the GPU or its budget.
 	OutOfDeviceMemory Reason = "OUT_OF_DEVICE_MEMORY"
+	// Overloaded (RESOURCE_EXHAUSTED): processors, or the worker's memory limit, don't
+	// suffice for the cameras that are there already.
+	Overloaded Reason = "OVERLOADED"
 	// BackendUnavailable (FAILED_PRECONDITION): this worker doesn't have the backend
 	// or device that the spec asks for.
 	BackendUnavailable Reason = "BACKEND_UNAVAILABLE"

@@ -46,8 +46,8 @@ type CameraServiceClient interface {
 	// violations in google.rpc.BadRequest. ALREADY_EXISTS: CAMERA_ALREADY_EXISTS, the
 	// id is taken by a camera with another spec. UNIMPLEMENTED:
 	// DECODE_MODE_UNIMPLEMENTED. FAILED_PRECONDITION: BACKEND_UNAVAILABLE.
-	// RESOURCE_EXHAUSTED: TOO_MANY_CAMERAS, OUT_OF_DEVICE_MEMORY. UNAVAILABLE:
-	// SHUTTING_DOWN.
+	// RESOURCE_EXHAUSTED: TOO_MANY_CAMERAS, OUT_OF_DEVICE_MEMORY, OVERLOADED.
+	// UNAVAILABLE: SHUTTING_DOWN.
 	AddCamera(ctx context.Context, in *AddCameraRequest, opts ...grpc.CallOption) (*AddCameraResponse, error)
 	// GetCamera returns one camera. NOT_FOUND: CAMERA_NOT_FOUND.
 	GetCamera(ctx context.Context, in *GetCameraRequest, opts ...grpc.CallOption) (*GetCameraResponse, error)
@@ -171,8 +171,8 @@ type CameraServiceServer interface {
 	// violations in google.rpc.BadRequest. ALREADY_EXISTS: CAMERA_ALREADY_EXISTS, the
 	// id is taken by a camera with another spec. UNIMPLEMENTED:
 	// DECODE_MODE_UNIMPLEMENTED. FAILED_PRECONDITION: BACKEND_UNAVAILABLE.
-	// RESOURCE_EXHAUSTED: TOO_MANY_CAMERAS, OUT_OF_DEVICE_MEMORY. UNAVAILABLE:
-	// SHUTTING_DOWN.
+	// RESOURCE_EXHAUSTED: TOO_MANY_CAMERAS, OUT_OF_DEVICE_MEMORY, OVERLOADED.
+	// UNAVAILABLE: SHUTTING_DOWN.
 	AddCamera(context.Context, *AddCameraRequest) (*AddCameraResponse, error)
 	// GetCamera returns one camera. NOT_FOUND: CAMERA_NOT_FOUND.
 	GetCamera(context.Context, *GetCameraRequest) (*GetCameraResponse, error)

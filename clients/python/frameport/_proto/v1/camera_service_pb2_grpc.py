@@ -68,8 +68,8 @@ class CameraServiceServicer(object):
         violations in google.rpc.BadRequest. ALREADY_EXISTS: CAMERA_ALREADY_EXISTS, the
         id is taken by a camera with another spec. UNIMPLEMENTED:
         DECODE_MODE_UNIMPLEMENTED. FAILED_PRECONDITION: BACKEND_UNAVAILABLE.
-        RESOURCE_EXHAUSTED: TOO_MANY_CAMERAS, OUT_OF_DEVICE_MEMORY. UNAVAILABLE:
-        SHUTTING_DOWN.
+        RESOURCE_EXHAUSTED: TOO_MANY_CAMERAS, OUT_OF_DEVICE_MEMORY, OVERLOADED.
+        UNAVAILABLE: SHUTTING_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
