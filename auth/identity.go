@@ -136,6 +136,15 @@ func (i *Identity) SeesAll() bool {
 	return err == nil && g.scope.all
 }
 
+// Scope says in words, for people, which cameras are not hidden from the identity.
+func (i *Identity) Scope() string {
+	g, err := i.allowed(View)
+	if err != nil {
+		return "no camera"
+	}
+	return g.scope.String()
+}
+
 // Until is when the rights in force end by themselves; zero = never.
 func (i *Identity) Until() time.Time {
 	g, err := i.allowed(View)

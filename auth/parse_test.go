@@ -72,6 +72,23 @@ func TestEmptyListIsNoCamera(t *testing.T) {
 	}
 }
 
+func TestScopeInWords(t *testing.T) {
+	s, err := parse([]byte("tokens: [{name: a, role: control, hash: "+hash("a")+", cameras: {ids: [yard, door]}}, "+
+		"{name: b, role: view, hash: "+hash("b")+", cameras: {labels: 'site=north,!test'}}, "+
+		"{name: c, role: view, hash: "+hash("c")+", cameras: {ids: []}}, {name: d, role: view, hash: "+hash("d")+"}]"), "auth.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"the cameras door, yard", "cameras with labels site=north,!test", "no camera", "all cameras"} {
+		if got := s.tokens[i].scope.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := (scope{}).String(); got != "no camera" {
+		t.Errorf("a scope that nobody has set is for %s", got)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	ok := "hash: " + hash("a")
 	for text, want := range map[string]string{

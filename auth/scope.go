@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/frameport/frameport/config"
 )
@@ -24,5 +25,19 @@ func (s scope) includes(id string, labels map[string]string) bool {
 		return found
 	default:
 		return !s.selector.Empty() && s.selector.Matches(labels)
+	}
+}
+
+// String is the scope in words.
+func (s scope) String() string {
+	switch {
+	case s.all:
+		return "all cameras"
+	case len(s.ids) > 0:
+		return "the cameras " + strings.Join(s.ids, ", ")
+	case s.ids != nil, s.selector.Empty():
+		return "no camera"
+	default:
+		return "cameras with labels " + s.selector.String()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -337,7 +338,14 @@ func TestChangesStayInScope(t *testing.T) {
 	cameras := newFakeCameras(t)
 	north := map[string]string{"site": "north"}
 	cameras.add("a", config.Camera{URL: "rtsp://192.0.2.1/", Labels: north})
-	h := newHarness(t, cameras, newFakeRenderer(10), withTokens(t))
+	var refused atomic.Int64
+	h := newHarness(t, cameras, newFakeRenderer(10), withTokens(t), func(c *Config) {
+		c.Hooks.Refused = func(reason string) {
+			if reason == string(apierr.PermissionDenied) {
+				refused.Add(1)
+			}
+		}
+	})
 	c := frameportv1.NewCameraServiceClient(h.as("north-control"))
 	ctx := t.Context()
 	add := func(id string, labels map[string]string) error {
@@ -345,7 +353,11 @@ func TestChangesStayInScope(t *testing.T) {
 		return err
 	}
 	wantReason(t, add("b", nil), codes.PermissionDenied, apierr.PermissionDenied)
-	wantReason(t, add("b", map[string]string{"site": "south"}), codes.PermissionDenied, apierr.PermissionDenied)
+	err := add("b", map[string]string{"site": "south"})
+	wantReason(t, err, codes.PermissionDenied, apierr.PermissionDenied)
+	if !strings.Contains(err.Error(), "site=north") {
+		t.Errorf("which labels would do is not said: %v", err)
+	}
 	if err := add("b", north); err != nil {
 		t.Error(err)
 	}
@@ -356,6 +368,9 @@ func TestChangesStayInScope(t *testing.T) {
 	wantReason(t, relabel("south"), codes.PermissionDenied, apierr.PermissionDenied)
 	if snapshot, _ := cameras.Get("a"); snapshot.Spec.Labels["site"] != "north" {
 		t.Error("the camera left the token's reach")
+	}
+	if n := refused.Load(); n != 3 {
+		t.Errorf("%d refusals are counted, 2 adds and 1 update were refused", n)
 	}
 	if _, err := c.RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: "a"}); err != nil {
 		t.Error(err)
@@ -368,7 +383,7 @@ func TestChangesStayInScope(t *testing.T) {
 			t.Errorf("no audit line with %q", line)
 		}
 	}
-	_, err := frameportv1.NewCameraServiceClient(h.as("viewer")).RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: "b"})
+	_, err = frameportv1.NewCameraServiceClient(h.as("viewer")).RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: "b"})
 	wantReason(t, err, codes.PermissionDenied, apierr.PermissionDenied)
 	if !strings.Contains(h.logs.String(), "call=RemoveCamera camera=b who=viewer") {
 		t.Error("no audit line of a refused change")

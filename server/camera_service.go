@@ -34,7 +34,8 @@ func (s *cameraService) AddCamera(ctx context.Context, r *frameportv1.AddCameraR
 		return nil, problems
 	}
 	if !auth.FromContext(ctx).Sees(Control, r.GetCameraId(), spec.Labels) {
-		return nil, outOfScope(r.GetCameraId())
+		s.noteRefused(ctx, frameportv1.CameraService_AddCamera_FullMethodName, apierr.PermissionDenied)
+		return nil, outOfScope(auth.FromContext(ctx), r.GetCameraId())
 	}
 	snapshot, err := s.add(ctx, frameportv1.CameraService_AddCamera_FullMethodName, r.GetCameraId(), func() (camera.Snapshot, error) {
 		return s.cfg.Cameras.Add(ctx, r.GetCameraId(), spec)
@@ -79,6 +80,9 @@ func (s *cameraService) UpdateCamera(ctx context.Context, r *frameportv1.UpdateC
 		return nil, err
 	}
 	snapshot, err := s.cfg.Cameras.Update(ctx, r.GetCameraId(), within(ctx, r.GetCameraId(), change))
+	if reason, _ := apierr.ReasonOf(err); reason == apierr.PermissionDenied {
+		s.noteRefused(ctx, frameportv1.CameraService_UpdateCamera_FullMethodName, reason)
+	}
 	if err != nil {
 		return nil, s.cameraError(r.GetCameraId(), err)
 	}
@@ -118,15 +122,16 @@ func within(ctx context.Context, id string, change func(config.Camera) (config.C
 		}
 		after, err := relocated(caller, before, change)
 		if err == nil && !caller.Sees(Control, id, after.Labels) {
-			err = outOfScope(id)
+			err = outOfScope(caller, id)
 		}
 		return after, err
 	}
 }
 
-// outOfScope refuses a camera that the caller would not see afterwards.
-func outOfScope(id string) error {
-	const text = "this token is for certain cameras, and one with this id and these labels is none of them"
+// outOfScope refuses a camera that the caller would not see afterwards. What the caller's
+// own cameras are is no secret.
+func outOfScope(caller *auth.Identity, id string) error {
+	text := "this token is for certain cameras, and one with this id and these labels is none of them; it is for " + caller.Scope()
 	return apierr.New(codes.PermissionDenied, apierr.PermissionDenied, text, apierr.Field("spec.labels", text), apierr.Meta(apierr.MetaCameraID, id))
 }
 
