@@ -238,6 +238,41 @@ func TestStreamsOfAToken(t *testing.T) {
 	})
 }
 
+// A stream that has ended is on no account, of whichever method it was.
+func TestStreamsThatHaveEnded(t *testing.T) {
+	h := newSharingWith(t, folderOf(t), 0, func(c *Config) {
+		withTokens(t)(c)
+		allowing(quota.Limits{Streams: 1, CameraStreams: 1})(c)
+	}, "door")
+	door := h.cameras.camera("door")
+	door.publish(frame.Drops{})
+	_, address := kservetest.Start(t, kservetest.Config{Models: map[string]*kservetest.Model{"means": kservetest.Means(4, 4)}})
+	h.server.cfg.InferenceServers = []*inference.Server{inferenceClient(t, "first", address, 0)}
+	viewer := h.as("viewer")
+
+	const sharing = frameportv1.FrameService_ShareFrames_FullMethodName
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { _ = streamsOf(ctx, h.harness, viewer, sharing, "door") }() // there is nothing to share
+	eventually(t, "the camera to be asked", func() bool { return door.sharing.Load() > 0 })
+	cancel()
+	// Each takes the only place for door, or beside it, and waits for the one before.
+	for _, method := range []string{
+		frameportv1.FrameService_StreamFrames_FullMethodName, frameportv1.FrameService_WatchFrames_FullMethodName, frameportv1.FrameService_StreamBatches_FullMethodName,
+		frameportv1.InferenceService_StreamInferences_FullMethodName, frameportv1.FrameService_StreamFrames_FullMethodName,
+		frameportv1.CameraService_WatchCameras_FullMethodName, frameportv1.WorkerService_WatchWorker_FullMethodName, frameportv1.CameraService_WatchCameras_FullMethodName,
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		eventually(t, "room for "+method, func() bool {
+			err := streamsOf(ctx, h.harness, viewer, method, "door")
+			if err != nil {
+				wantReason(t, err, codes.ResourceExhausted, apierr.TooManyClientStreams)
+			}
+			return err == nil
+		})
+		cancel()
+	}
+}
+
 // A program with one stream for each of more than 64 cameras is no case for the limit.
 func TestAFleetReadCameraByCamera(t *testing.T) {
 	cameras := newFakeCameras(t)
