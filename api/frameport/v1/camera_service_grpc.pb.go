@@ -38,7 +38,9 @@ const (
 type CameraServiceClient interface {
 	// AddCamera adds a camera and returns at once; connecting goes on behind, so a
 	// camera that can't be reached is added too and shows its fault. Adding it again
-	// with an equal spec returns the existing one.
+	// with an equal spec returns the existing one, unless the camera has a password and
+	// was added with three other specs within half an hour: passwords are not to be
+	// guessed.
 	//
 	// INVALID_ARGUMENT: INVALID_CAMERA_ID, or the reason of the field that is wrong
 	// (INVALID_URL, INVALID_CREDENTIALS, INVALID_TLS, INVALID_LABELS,
@@ -163,7 +165,9 @@ type CameraService_WatchCamerasClient = grpc.ServerStreamingClient[WatchCamerasR
 type CameraServiceServer interface {
 	// AddCamera adds a camera and returns at once; connecting goes on behind, so a
 	// camera that can't be reached is added too and shows its fault. Adding it again
-	// with an equal spec returns the existing one.
+	// with an equal spec returns the existing one, unless the camera has a password and
+	// was added with three other specs within half an hour: passwords are not to be
+	// guessed.
 	//
 	// INVALID_ARGUMENT: INVALID_CAMERA_ID, or the reason of the field that is wrong
 	// (INVALID_URL, INVALID_CREDENTIALS, INVALID_TLS, INVALID_LABELS,
