@@ -107,7 +107,14 @@ func (a *access) measure(m *telemetry.Metrics) {
 func accessText(s config.Worker) (tlsText, loginText string, err error) {
 	a, err := openAccess(s, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return "unusable: " + err.Error(), "unusable: " + err.Error(), err
+		if s.AuthFile != "" {
+			without := s
+			without.AuthFile = ""
+			if tlsText, _, tlsErr := accessText(without); tlsErr == nil {
+				return tlsText, "unusable: " + err.Error(), err
+			}
+		}
+		return "unusable: " + err.Error(), "not looked at: tls comes first", err
 	}
 	tlsText, loginText = "none: --tls-cert and --tls-key turn it on", "none: --auth-file or --tls-client-ca turn it on"
 	if a.certificates != nil {

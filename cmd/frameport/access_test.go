@@ -243,10 +243,15 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 		t.Errorf("a worker would not start with this auth file, but the doctor's status is %d", status)
 	}
 	contains(t, errs, "what was asked for does not work: tls and login")
-	contains(t, out, "unusable: auth file: auth.yaml:1:", "open files")
+	contains(t, out, "login          unusable: auth file: auth.yaml:1:", "tls            none", "open files")
 	if strings.Contains(out, "insecure  ") {
 		t.Errorf("insecure shows where it was not asked for:\n%s", out)
 	}
+	out, _, status = command(t, "", "doctor", "--backend=cpu", "--tls-cert=/no/such/file", "--tls-key="+pair.KeyFile, "--auth-file="+authtest.File(t, "tokens: []"))
+	if status != 1 || strings.Count(out, "unusable: ") != 1 {
+		t.Errorf("status %d, and what is wrong stands not once in:\n%s", status, out)
+	}
+	contains(t, out, "tls            unusable: ", "/no/such/file")
 }
 
 func TestSettingsOfAccess(t *testing.T) {

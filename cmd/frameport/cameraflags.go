@@ -28,8 +28,8 @@ type cameraFlags struct {
 	MaxWidth      *int32            `help:"Frames are made at most this wide, in pixels; 0 = as the camera sends them."`
 	MaxHeight     *int32            `help:"Frames are made at most this high, in pixels."`
 	RingSize      *int32            `help:"How many of the newest frames are kept."`
-	ColorMatrix   *string           `help:"Override the stream's colour matrix: bt601, bt709 or bt2020." enum:"stream,bt601,bt709,bt2020"`
-	ColorRange    *string           `help:"Override the stream's colour range: limited or full." enum:"stream,limited,full"`
+	ColorMatrix   *string           `help:"Override the stream's colour matrix: bt601, bt709 or bt2020; stream = as the stream says." enum:"stream,bt601,bt709,bt2020"`
+	ColorRange    *string           `help:"Override the stream's colour range: limited or full; stream = as the stream says." enum:"stream,limited,full"`
 	DecodeBackend *string           `name:"backend" help:"What decodes this camera: auto, cuda or cpu." enum:"auto,cuda,cpu"`
 	Device        *string           `help:"GPU that decodes this camera: ordinal or UUID."`
 }

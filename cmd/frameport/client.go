@@ -69,6 +69,9 @@ func explain(err error) string {
 		}
 	}
 	if r, ok := apierr.ReasonOf(st.Err()); ok {
+		if after, known := apierr.RetryDelay(st.Err()); known && r == apierr.TooManyChanges {
+			fmt.Fprintf(&b, "; try again in %s", after)
+		}
 		fmt.Fprintf(&b, " [%s %s]", st.Code(), r)
 	} else {
 		fmt.Fprintf(&b, " [%s]", st.Code())

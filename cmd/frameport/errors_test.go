@@ -8,6 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/frameport/frameport/api/apierr"
 )
 
 // Wrong usage ends with status 2, what can't be done with 1; both say what to do.
@@ -34,6 +39,7 @@ func TestErrors(t *testing.T) {
 		{nil, 2, []string{"expected one of", "--help"}},
 		{[]string{"dance"}, 2, []string{"unexpected argument dance", "--help"}},
 		{[]string{"camera"}, 2, []string{"--help"}},
+		{[]string{"camera", "update", "x", "rtsp://u:geheim@h/"}, 2, []string{"rtsp://u:***@h/", "--url", `"frameport camera update --help"`}},
 		{[]string{"camera", "add", "x"}, 2, []string{"<url>", "--help"}},
 		{[]string{"camera", "add", "x", "rtsp://h/", "--transport=pigeon"}, 2, []string{"--transport", `"auto"`, `"udp"`}},
 		{[]string{"camera", "update", "x", "--max-width=wide"}, 2, []string{"--max-width", `"wide"`}},
@@ -83,6 +89,14 @@ func TestBackendUnavailable(t *testing.T) {
 			t.Errorf("%q: status %d", flags, status)
 		}
 		contains(t, errs, "BACKEND_UNAVAILABLE", "CPU")
+	}
+}
+
+// Who is refused for being too fast is told when to come back.
+func TestTooFastSaysWhenToComeBack(t *testing.T) {
+	err := apierr.New(codes.ResourceExhausted, apierr.TooManyChanges, "slow down", apierr.RetryAfter(3*time.Second))
+	if got := explain(err); got != "slow down; try again in 3s [ResourceExhausted TOO_MANY_CHANGES]" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 // limitFlags are the flags about what all cameras together, and one client, may cost. A
 // flag that was given wins over the configuration file.
 type limitFlags struct {
-	UnitMemory          *config.ByteSize `name:"access-unit-memory" env:"FRAMEPORT_ACCESS_UNIT_MEMORY" help:"How much memory the access units of all cameras may take that wait to be decoded. Default: 512MiB." placeholder:"SIZE"`
+	UnitMemory          *config.ByteSize `name:"access-unit-memory" env:"FRAMEPORT_ACCESS_UNIT_MEMORY" help:"How much memory the access units of all cameras may take that wait to be decoded. Default, also for 0: 512MiB." placeholder:"SIZE"`
 	NoRationing         *bool            `name:"no-rationing" env:"FRAMEPORT_NO_RATIONING" help:"Decode all cameras alike when decoding can't keep up, instead of fewer pictures of those that were added last."`
-	ClientConnections   *int             `name:"client-connections" env:"FRAMEPORT_CLIENT_CONNECTIONS" help:"How many connections one token, certificate or host may use at a time. Default: 16." placeholder:"N"`
-	ClientStreams       *int             `name:"client-streams" env:"FRAMEPORT_CLIENT_STREAMS" help:"How many streams one of them may have open, beside the first one of each camera. Default: 64." placeholder:"N"`
-	ClientCameraStreams *int             `name:"client-camera-streams" env:"FRAMEPORT_CLIENT_CAMERA_STREAMS" help:"How many of these may be of one camera. Default: 16." placeholder:"N"`
-	ClientChanges       *int             `name:"client-changes" env:"FRAMEPORT_CLIENT_CHANGES" help:"How many cameras one of them may add or update in a minute, unless its role is admin. Default: 120." placeholder:"N"`
+	ClientConnections   *int             `name:"client-connections" env:"FRAMEPORT_CLIENT_CONNECTIONS" help:"How many connections one token, certificate or host may use at a time. Default, also for 0: 16." placeholder:"N"`
+	ClientStreams       *int             `name:"client-streams" env:"FRAMEPORT_CLIENT_STREAMS" help:"How many streams one of them may have open, beside the first one of each camera. Default, also for 0: 64." placeholder:"N"`
+	ClientCameraStreams *int             `name:"client-camera-streams" env:"FRAMEPORT_CLIENT_CAMERA_STREAMS" help:"How many of these may be of one camera. Default, also for 0: 16." placeholder:"N"`
+	ClientChanges       *int             `name:"client-changes" env:"FRAMEPORT_CLIENT_CHANGES" help:"How many cameras one of them may add or update in a minute, unless its role is admin. Default, also for 0: 120." placeholder:"N"`
 }
 
 // apply lays the flags over l.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -73,7 +74,7 @@ func run(ctx context.Context, args []string, io streams) int {
 		return exited
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(io.err, "frameport: %s\nRun \"frameport --help\" for usage.\n", maskText(err.Error()))
+		_, _ = fmt.Fprintln(io.err, "frameport:", maskText(misused(err)))
 		return 2
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -83,6 +84,18 @@ func run(ctx context.Context, args []string, io streams) int {
 		return 1
 	}
 	return 0
+}
+
+// misused says what is wrong with a command line, and where help is.
+func misused(err error) string {
+	command, text := "frameport", err.Error()
+	if p, ok := errors.AsType[*kong.ParseError](err); ok && p.Context.Selected() != nil {
+		command += " " + p.Context.Selected().Path()
+	}
+	if command == "frameport camera update" && strings.HasPrefix(text, "unexpected argument") && strings.Contains(text, "://") {
+		text += ": a new address is given with --url"
+	}
+	return fmt.Sprintf("%s\nRun \"%s --help\" for usage.", text, command)
 }
 
 // errInterrupted ends a command that runs until Ctrl-C without an error message.

@@ -29,7 +29,7 @@ type serveCmd struct {
 	addressFlags
 	limitFlags
 	secretFlags
-	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes. Default: 4096."`
+	MaxCameras *int `name:"max-cameras" env:"FRAMEPORT_MAX_CAMERAS" help:"How many cameras the worker takes, 1 to 65536. Default, also for 0: 4096."`
 }
 
 // Run serves until it is interrupted.
