@@ -58,10 +58,7 @@ func measureSoak(ctx context.Context, l *lab) error {
 	if s.quiet, err = s.more(ctx, "quiet", n, frameportv1.DecodeMode_DECODE_MODE_NONE, 10); err != nil {
 		return err
 	}
-	if s.victims, err = s.more(ctx, "victim", soakVictims, frameportv1.DecodeMode_DECODE_MODE_ALL, soakFPS); err != nil {
-		return err
-	}
-	all := l.decoded + n + soakVictims
+	all := l.decoded + n
 	if err := s.allRun(ctx, all, time.Minute); err != nil {
 		return err
 	}
@@ -70,6 +67,13 @@ func measureSoak(ctx context.Context, l *lab) error {
 	}
 	before, err := s.held(ctx)
 	if err != nil {
+		return err
+	}
+	if s.victims, err = s.more(ctx, "victim", soakVictims, frameportv1.DecodeMode_DECODE_MODE_ALL, soakFPS); err != nil {
+		return err
+	}
+	all += soakVictims
+	if err := s.allRun(ctx, all, time.Minute); err != nil {
 		return err
 	}
 	var broken []string
@@ -115,6 +119,12 @@ func measureSoak(ctx context.Context, l *lab) error {
 		return err
 	}
 	broken = append(broken, unhurt...)
+	// What a session takes depends on what was learned of its camera, such as the transport.
+	for i := range s.victims {
+		if _, err := s.cameras.RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: fmt.Sprintf("victim-%d", i+1)}); err != nil {
+			return err
+		}
+	}
 	after, err := s.rest(ctx, before)
 	if err != nil {
 		return err
