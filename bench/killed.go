@@ -15,7 +15,7 @@ const (
 	killedCameras = 200
 	targetBack    = 30 // s
 	// nobody is an address that refuses connections: cameras there cost no time.
-	nobody = "rtsp://127.0.0.1:9/none"
+	nobody = "rtsp://127.0.0.1:1025/none"
 )
 
 // measureKilled kills a worker while a client adds and removes further cameras, and

@@ -86,7 +86,7 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await asyncio.gather(*map(three, names)), [[n] * 3 for n in names])
 
     async def test_a_wait_that_expires_does_not_end_the_stream(self):
-        await self.add("late", "rtsp://127.0.0.1:9/none")
+        await self.add("late", "rtsp://127.0.0.1:1025/none")
         async with self.client.watch("late", format="gray", width=64) as frames:
             for _ in range(2):
                 with self.assertRaises(asyncio.TimeoutError):
@@ -97,7 +97,7 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             self.assertEqual((await frames.__anext__()).camera, "late")
 
     async def test_close_ends_a_loop_that_waits(self):
-        await self.add("mute-aio", "rtsp://127.0.0.1:9/none")
+        await self.add("mute-aio", "rtsp://127.0.0.1:1025/none")
 
         async def loop(stream):
             return [frame async for frame in stream]
@@ -194,15 +194,15 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
                 pass
 
     async def test_cameras(self):
-        camera = await self.client.add_camera("life-aio", "rtsp://127.0.0.1:9/none", labels={"events": "aio"}, max_fps=3)
+        camera = await self.client.add_camera("life-aio", "rtsp://127.0.0.1:1025/none", labels={"events": "aio"}, max_fps=3)
         self.assertEqual((camera.labels, camera.message.spec.decode.max_fps), ({"events": "aio"}, 3))
         async with self.client.watch_cameras(labels="events=aio") as events:
             kinds = []
             async for event in events:
                 kinds.append(event.type)
                 if event.type == "synced":
-                    changed = await self.client.update_camera("life-aio", url="rtsp://127.0.0.1:9/other")
-                    self.assertEqual(changed.url, "rtsp://127.0.0.1:9/other")
+                    changed = await self.client.update_camera("life-aio", url="rtsp://127.0.0.1:1025/other")
+                    self.assertEqual(changed.url, "rtsp://127.0.0.1:1025/other")
                     await self.client.remove_camera("life-aio")
                 if event.type == "removed":
                     break

@@ -398,7 +398,7 @@ class WithWorker(unittest.TestCase):
         self.assertEqual(list(stream), [], "the stream is closed")
 
     def test_close_ends_a_loop_that_waits(self):
-        self.add("mute-batches", "rtsp://127.0.0.1:9/none")
+        self.add("mute-batches", "rtsp://127.0.0.1:1025/none")
         stream = self.client.batches("mute-batches", width=32, height=32)
         ended = queue.SimpleQueue()
         thread = threading.Thread(target=lambda: ended.put(list(stream)))

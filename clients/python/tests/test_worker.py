@@ -138,12 +138,12 @@ class Latest(WithClient):
             self.client.latest("street", max_age=1e-9)
 
     def test_the_wait_comes_on_top_of_the_timeout(self):
-        with added(self.client, "slow-start", "rtsp://127.0.0.1:9/none"):
+        with added(self.client, "slow-start", "rtsp://127.0.0.1:1025/none"):
             with Client(harness.address(), timeout=0.5) as hasty, self.assertRaises(frameport.NoFrameYet):
                 hasty.latest("slow-start", wait=1)
 
     def test_a_camera_without_frames(self):
-        with added(self.client, "dead", "rtsp://127.0.0.1:9/none"):
+        with added(self.client, "dead", "rtsp://127.0.0.1:1025/none"):
             until(lambda: self.client.camera("dead").state == "failed", "the fault")
             with self.assertRaises(frameport.NoFrameYet) as caught:
                 self.client.latest("dead")
@@ -263,7 +263,7 @@ class Watch(WithClient):
         until(lambda: threading.active_count() <= threads, "the end of gRPC's thread for requests")
 
     def test_close_ends_a_loop_that_waits(self):
-        self.enterContext_(added(self.client, "mute", "rtsp://127.0.0.1:9/none"))
+        self.enterContext_(added(self.client, "mute", "rtsp://127.0.0.1:1025/none"))
         stream = self.client.watch("mute")
         ended = queue.SimpleQueue()
         thread = threading.Thread(target=lambda: ended.put(list(stream)))
@@ -275,7 +275,7 @@ class Watch(WithClient):
         self.assertEqual(list(stream), [], "a closed stream stays closed")
 
     def test_closing_the_client_ends_its_loops(self):
-        self.enterContext_(added(self.client, "mute2", "rtsp://127.0.0.1:9/none"))
+        self.enterContext_(added(self.client, "mute2", "rtsp://127.0.0.1:1025/none"))
         other = Client(harness.address())
         ended = queue.SimpleQueue()
         thread = threading.Thread(target=lambda: ended.put(list(other.watch("mute2"))))
@@ -335,7 +335,7 @@ class Cameras(WithClient):
     def test_every_setting_arrives(self):
         pin = "ab" * 32
         with added(
-            self.client, "settings", "rtsps://127.0.0.1:9/x", username="admin", password="s3cret-word",
+            self.client, "settings", "rtsps://127.0.0.1:1025/x", username="admin", password="s3cret-word",
             labels={"a": "b"}, transport="TCP", tls="pin", tls_pin_sha256=pin, decode="skip_non_reference",
             max_fps=7.5, max_width=640, max_height=480, ring_size=6, color_matrix="bt601", color_range="full",
             backend="cpu",
@@ -370,7 +370,7 @@ class Cameras(WithClient):
         with self.client.watch_cameras(labels={"events": "yes"}) as events:
             kinds = [(e.type, e.camera and e.camera.name) for e in islice(events, 2)]
             self.assertEqual(kinds, [("current", "before"), ("synced", None)])
-            self.client.add_camera("during", "rtsp://127.0.0.1:9/none", labels={"events": "yes"})
+            self.client.add_camera("during", "rtsp://127.0.0.1:1025/none", labels={"events": "yes"})
             event = self.next_of(events, "during", lambda e: e.type == "added")
             self.assertIsNotNone(event.time)
             if event.camera.state != "failed":
