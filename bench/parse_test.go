@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/frameport/frameport/internal/figures"
 )
 
 func TestParseStat(t *testing.T) {
@@ -79,7 +81,7 @@ func TestParseBenchmarks(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	r := results{machine: machine{Commit: "abc", CPU: "cpu", Cores: 2, Go: "go1"}}
+	r := results{machine: figures.Machine{Commit: "abc", CPU: "cpu", Cores: 2, Go: "go1"}}
 	r.rows = []row{
 		{Name: "met", Value: 0.04, Unit: "core", Limit: 0.048},
 		{Name: "missed", Value: 17, Unit: "MB", Limit: 16},

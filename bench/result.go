@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/frameport/frameport/internal/figures"
 )
 
 // row is one result. A row without target is there to compare with.
@@ -48,7 +50,7 @@ func (r row) verdict() string {
 
 // results is everything that was measured in one run.
 type results struct {
-	machine machine
+	machine figures.Machine
 	rows    []row
 }
 
@@ -60,7 +62,7 @@ type line struct {
 	Target *float64 `json:"target,omitempty"`
 	Pass   *bool    `json:"pass,omitempty"`
 	Detail string   `json:"detail,omitempty"`
-	machine
+	figures.Machine
 }
 
 func (r *results) print(w io.Writer) error {
@@ -87,7 +89,7 @@ func (r *results) lines(w io.Writer) error {
 	m := r.machine
 	out := json.NewEncoder(w)
 	for _, x := range r.rows {
-		l := line{Name: x.Name, Value: x.Value, Unit: x.Unit, Detail: x.Detail, machine: m}
+		l := line{Name: x.Name, Value: x.Value, Unit: x.Unit, Detail: x.Detail, Machine: m}
 		if x.hasTarget() {
 			limit, pass := x.Limit, x.pass()
 			l.Target, l.Pass = &limit, &pass

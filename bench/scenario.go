@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/frameport/frameport/internal/figures"
 )
 
 // scenario is one measurement. It reports rows to the lab as it goes.
@@ -88,7 +90,7 @@ func newLab(o options) (*lab, error) {
 		return nil, err
 	}
 	l := &lab{options: o, self: self, dir: dir, window: time.Duration(o.seconds * float64(time.Second))}
-	l.results.machine = readMachine()
+	l.results.machine = figures.Here()
 	return l, nil
 }
 
