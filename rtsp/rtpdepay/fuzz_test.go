@@ -191,7 +191,7 @@ func FuzzPacketSequence(f *testing.F) {
 	all := pack(&packer{mtu: 250, seq: 65000}, pics)
 	f.Fuzz(func(t *testing.T, ops []byte, start uint16, markers bool) {
 		var pkts []*rtp.Packet
-		from := make(map[*rtp.Packet]int) // which packet of all each is, but for strays
+		from := make(map[*rtp.Packet]int) // which packet of all each is
 		shift, ssrc := start, uint32(1)
 		for i, orig := range all {
 			p := orig.Clone()
@@ -225,6 +225,7 @@ func FuzzPacketSequence(f *testing.F) {
 			case 8: // stray
 				q := p.Clone()
 				q.SSRC = binary.BigEndian.Uint32([]byte{9, 9, 9, op})
+				from[q] = i // with many of them it is this source that is followed
 				pkts = append(pkts, q)
 			case 9: // unmarked
 				p.Marker = false
@@ -247,16 +248,17 @@ func hidesLoss(pkts []*rtp.Packet, from map[*rtp.Packet]int) bool {
 		seq  uint16
 	}
 	at := make(map[place][]int)
-	var last *rtp.Packet
+	lasts := make(map[uint32]*rtp.Packet)
 	for _, p := range pkts {
 		i, ok := from[p]
-		if !ok {
+		if !ok { // the same packet again
 			continue
 		}
-		if last != nil && p.SSRC == last.SSRC && p.SequenceNumber == last.SequenceNumber+1 && i > from[last]+1 {
+		last := lasts[p.SSRC]
+		if last != nil && p.SequenceNumber == last.SequenceNumber+1 && i > from[last]+1 {
 			return true
 		}
-		last = p
+		lasts[p.SSRC] = p
 		here := place{p.SSRC, p.SequenceNumber}
 		at[here] = append(at[here], i)
 	}
