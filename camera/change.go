@@ -20,46 +20,49 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 	if err != nil {
 		return Snapshot{}, err
 	}
-	m.change.Lock()
-	defer m.change.Unlock()
-	m.mu.Lock()
-	e, count, stopping := m.cameras[id], len(m.cameras), m.stopping
-	m.mu.Unlock()
-	switch {
-	case stopping:
-		return Snapshot{}, ErrStopping
-	case e != nil:
-		if have, _, _ := e.camera.specification(); !have.Equal(spec) {
-			return Snapshot{}, fmt.Errorf("%w: %s; update it, or remove it first", ErrExists, id)
+	var out Snapshot
+	err = m.together(ctx, id, func(adding int) (*staged, error) {
+		m.mu.Lock()
+		e, count, stopping := m.cameras[id], len(m.cameras)+adding, m.stopping
+		m.mu.Unlock()
+		switch {
+		case stopping:
+			return nil, ErrStopping
+		case e != nil:
+			if have, _, _ := e.camera.specification(); !have.Equal(spec) {
+				return nil, fmt.Errorf("%w: %s; update it, or remove it first", ErrExists, id)
+			}
+			out = e.camera.snapshot()
+			return nil, nil
+		case count >= m.cfg.MaxCameras:
+			return nil, fmt.Errorf("%w: %d are allowed; remove one, or raise the worker's --max-cameras", ErrTooMany, m.cfg.MaxCameras)
 		}
-		return e.camera.snapshot(), nil
-	case count >= m.cfg.MaxCameras:
-		return Snapshot{}, fmt.Errorf("%w: %d are allowed; remove one, or raise the worker's --max-cameras", ErrTooMany, m.cfg.MaxCameras)
-	}
-	if err := m.full(stopAdmitting); err != nil {
-		return Snapshot{}, err
-	}
-	if err := m.crowded(spec); err != nil {
-		return Snapshot{}, err
-	}
-	release, err := m.cfg.Admit(id, spec)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	added := failpoint.Now()
-	err = m.save(ctx, func(r map[string]config.Record) {
-		r[id] = config.Record{ID: id, Spec: spec, Added: added}
+		if err := m.full(stopAdmitting); err != nil {
+			return nil, err
+		}
+		if err := m.crowded(spec); err != nil {
+			return nil, err
+		}
+		release, err := m.cfg.Admit(id, spec)
+		if err != nil {
+			return nil, err
+		}
+		added := failpoint.Now()
+		return &staged{
+			adds:    true,
+			edit:    func(r map[string]config.Record) { r[id] = config.Record{ID: id, Spec: spec, Added: added} },
+			abandon: release,
+			commit: func() {
+				m.mu.Lock()
+				delete(m.removed, id)
+				c := m.addLocked(id, spec, nil, added, true, release)
+				m.mu.Unlock()
+				m.notifier.changed()
+				out = c.snapshot()
+			},
+		}, nil
 	})
-	if err != nil {
-		release()
-		return Snapshot{}, err
-	}
-	m.mu.Lock()
-	delete(m.removed, id)
-	c := m.addLocked(id, spec, nil, added, true, release)
-	m.mu.Unlock()
-	m.notifier.changed()
-	return c.snapshot(), nil
+	return out, err
 }
 
 // Update changes a camera's specification: change gets the one in force and returns
@@ -68,45 +71,47 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 // TLS. Errors: [ErrNotFound], [*config.Problems], [ErrBackend], [ErrNotSaved],
 // [ErrStopping].
 func (m *Manager) Update(ctx context.Context, id string, change func(config.Camera) (config.Camera, error)) (Snapshot, error) {
-	m.change.Lock()
-	defer m.change.Unlock()
-	m.mu.Lock()
-	e, stopping := m.cameras[id], m.stopping
-	m.mu.Unlock()
-	if stopping {
-		return Snapshot{}, ErrStopping
-	}
-	if e == nil {
-		return Snapshot{}, fmt.Errorf("%w: %s", ErrNotFound, id)
-	}
-	old, _, invalid := e.camera.specification()
-	spec, err := change(old.Clone())
-	if err != nil {
-		return Snapshot{}, err
-	}
-	spec.ForgetLogin(old)
-	if spec, err = prepare(id, spec); err != nil {
-		return Snapshot{}, err
-	}
-	if spec.Equal(old) && invalid == nil {
-		return e.camera.snapshot(), nil
-	}
-	release, err := m.cfg.Admit(id, spec)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	err = m.save(ctx, func(r map[string]config.Record) {
-		r[id] = config.Record{ID: id, Spec: spec, Added: e.camera.added}
+	var out Snapshot
+	err := m.together(ctx, id, func(int) (*staged, error) {
+		m.mu.Lock()
+		e, stopping := m.cameras[id], m.stopping
+		m.mu.Unlock()
+		if stopping {
+			return nil, ErrStopping
+		}
+		if e == nil {
+			return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
+		}
+		old, _, invalid := e.camera.specification()
+		spec, err := change(old.Clone())
+		if err != nil {
+			return nil, err
+		}
+		spec.ForgetLogin(old)
+		if spec, err = prepare(id, spec); err != nil {
+			return nil, err
+		}
+		if spec.Equal(old) && invalid == nil {
+			out = e.camera.snapshot()
+			return nil, nil
+		}
+		release, err := m.cfg.Admit(id, spec)
+		if err != nil {
+			return nil, err
+		}
+		return &staged{
+			edit:    func(r map[string]config.Record) { r[id] = config.Record{ID: id, Spec: spec, Added: e.camera.added} },
+			abandon: release,
+			commit: func() {
+				m.mu.Lock()
+				e.owned = true
+				m.mu.Unlock()
+				e.camera.apply(spec, release)
+				out = e.camera.snapshot()
+			},
+		}, nil
 	})
-	if err != nil {
-		release()
-		return Snapshot{}, err
-	}
-	m.mu.Lock()
-	e.owned = true
-	m.mu.Unlock()
-	e.camera.apply(spec, release)
-	return e.camera.snapshot(), nil
+	return out, err
 }
 
 // Remove removes a camera. It returns when every goroutine, descriptor and byte of
@@ -130,37 +135,44 @@ func (m *Manager) Remove(ctx context.Context, id string) error {
 
 // take takes a camera out of the set and of the store.
 func (m *Manager) take(ctx context.Context, id string) (*camera, error) {
-	m.change.Lock()
-	defer m.change.Unlock()
-	m.mu.Lock()
-	e, declared := m.cameras[id], m.declared[id]
-	m.mu.Unlock()
-	if e == nil {
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
-	}
-	if declared || e.owned {
-		err := m.save(ctx, func(r map[string]config.Record) {
-			delete(r, id)
-			if declared {
-				r[id] = config.Record{ID: id, Removed: true}
-			}
-		})
-		if err != nil {
-			return nil, err
+	var out *camera
+	err := m.together(ctx, id, func(int) (*staged, error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		e, declared := m.cameras[id], m.declared[id]
+		if e == nil {
+			return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
 		}
-	}
+		s := &staged{commit: func() {
+			m.remove(e.camera, declared)
+			out = e.camera
+		}}
+		if declared || e.owned {
+			s.edit = func(r map[string]config.Record) {
+				delete(r, id)
+				if declared {
+					r[id] = config.Record{ID: id, Removed: true}
+				}
+			}
+		}
+		return s, nil
+	})
+	return out, err
+}
+
+// remove takes a camera out of the set.
+func (m *Manager) remove(c *camera, declared bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.cameras, id)
+	delete(m.cameras, c.id)
 	if declared {
-		m.removed[id] = true
+		m.removed[c.id] = true
 	}
-	m.leaving[id] = e.camera.done
-	if i := slices.Index(m.pending, e.camera); i >= 0 { // Run has not started it and need not
+	m.leaving[c.id] = c.done
+	if i := slices.Index(m.pending, c); i >= 0 { // Run has not started it and need not
 		m.pending = slices.Delete(m.pending, i, i+1)
-		e.camera.never(ErrRemoved)
+		c.never(ErrRemoved)
 	}
-	return e.camera, nil
 }
 
 // forget ends the memory of removed cameras that are gone.
@@ -176,8 +188,8 @@ func (m *Manager) forget() {
 	}
 }
 
-// save stores the cameras that the API owns, as edit changes them. m.change is held.
-func (m *Manager) save(ctx context.Context, edit func(map[string]config.Record)) error {
+// save stores the cameras that the API owns, as edits change them. m.turn is held.
+func (m *Manager) save(ctx context.Context, edits []func(map[string]config.Record)) error {
 	if m.cfg.Store == nil {
 		return nil
 	}
@@ -193,7 +205,9 @@ func (m *Manager) save(ctx context.Context, edit func(map[string]config.Record))
 		records[id] = config.Record{ID: id, Removed: true}
 	}
 	m.mu.Unlock()
-	edit(records)
+	for _, edit := range edits {
+		edit(records)
+	}
 	list := make([]config.Record, 0, len(records))
 	for _, r := range records {
 		list = append(list, r)

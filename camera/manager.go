@@ -69,7 +69,7 @@ type Store interface {
 }
 
 // Manager owns all cameras. Its methods may be called from any goroutine; changes
-// happen one after another.
+// of one camera happen one after another.
 type Manager struct {
 	cfg      ManagerConfig
 	log      *slog.Logger
@@ -79,7 +79,7 @@ type Manager struct {
 	pressure atomic.Uint64 // bits of what Pressure said last
 	short    atomic.Int64  // cameras that are decoded less than they should be, for want of processors
 
-	change sync.Mutex // held over a change and its saving; before mu
+	turn sync.Mutex // held over changes and their saving; before mu
 
 	mu       sync.Mutex
 	cameras  map[string]*entry
@@ -87,6 +87,7 @@ type Manager struct {
 	removed  map[string]bool            // declared, but removed through the API
 	declared map[string]bool
 	pending  []*camera // to be started by Run
+	waiting  []*change // for their turn; see Note: [Changes saved together]
 	stopping bool
 }
 
@@ -157,7 +158,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	m.change.Lock() // no change may be saved and then not be in force
+	m.turn.Lock() // no change may be saved and then not be in force
 	m.mu.Lock()
 	m.stopping = true
 	pending := m.pending
@@ -167,7 +168,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		all = append(all, e.camera)
 	}
 	m.mu.Unlock()
-	m.change.Unlock()
+	m.turn.Unlock()
 	for _, c := range all {
 		c.stop(ErrStopping)
 	}
