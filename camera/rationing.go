@@ -96,7 +96,7 @@ func (c *camera) look(now time.Time, seconds float64) (w work, late bool) {
 }
 
 // tick looks at the cameras, eldest first, and changes their rations if need be. It
-// returns how many are not decoded in full.
+// returns how many are decoded less than they should be.
 func (r *rationing) tick(now time.Time, cameras []*camera) (short int, change string) {
 	var sum work
 	late := 0
@@ -137,12 +137,15 @@ func (r *rationing) tick(now time.Time, cameras []*camera) (short int, change st
 	if change != "" {
 		r.changed, r.score, r.window = now, 0, r.window[:0]
 	}
+	bound := false
 	for _, c := range cameras {
-		if ration(c.ration.Load()) != rationAll {
+		have := ration(c.ration.Load())
+		bound = bound || have != rationAll
+		if have == rationNone || have == rationKeys && c.policy.Load().rationed {
 			short++
 		}
 	}
-	if short == 0 {
+	if !bound {
 		r.budget = 0
 	}
 	return short, change

@@ -335,6 +335,34 @@ func TestRationGoesWithWhatIsAskedFor(t *testing.T) {
 	}
 }
 
+// Cameras that ask for no more than key frames lack nothing when they get no more.
+func TestOnlyCamerasThatLackAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := newMachine(t, unitEvery, 8, machineProcessors)
+		defer w.stop()
+		w.crowd(16, unitEvery)
+		for _, id := range []string{"14", "15"} {
+			w.update(id, func(c *config.Camera) { c.Decode.Mode, c.Decode.MaxFPS = config.DecodeKeyframes, 1 })
+		}
+		after(40 * time.Second)
+		degraded := 0
+		for _, id := range ids(0, 16, 1) {
+			if w.get(id).State == StateDegraded {
+				degraded++
+			}
+		}
+		if n := w.m.Rationed(); n != degraded || n == 0 || n > 12 {
+			t.Errorf("%d give way, and %d say so", n, degraded)
+		}
+		for _, id := range []string{"14", "15"} {
+			w.expect(id, StateRunning, fault.None)
+			if r := ration(w.m.cameras[id].camera.ration.Load()); r != rationKeys {
+				t.Errorf("%s has ration %d: it was to be among those that give way", id, r)
+			}
+		}
+	})
+}
+
 // Cameras whose decoders are still being made are not late: that takes no processor, and
 // passes.
 func TestDecodersThatTakeLongToMake(t *testing.T) {
