@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/frameport/frameport/internal/secret"
 	"github.com/frameport/frameport/server"
 )
+
+// errNotAll is for callers from whom cameras are hidden, at what speaks of all.
+var errNotAll = fmt.Errorf("%w: cameras are hidden from it", auth.ErrRole)
 
 // route is a path that is served.
 type route struct {
@@ -57,7 +61,7 @@ func (s *Server) allowed(to route) http.Handler {
 				err = caller.May(to.need)
 			}
 			if err == nil && to.all && !caller.SeesAll() {
-				err = auth.ErrRole
+				err = errNotAll
 			}
 		}
 		if err != nil {
@@ -107,6 +111,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, auth.ErrRole):
 		code = http.StatusForbidden
 		p.Reason, p.Message = apierr.PermissionDenied, "this token or certificate is not for this path"
+		if errors.Is(err, errNotAll) {
+			p.Message += ", which tells of all cameras: use one without a camera selector"
+		}
 	}
 	if code == http.StatusUnauthorized {
 		w.Header().Add("WWW-Authenticate", `Bearer realm="frameport"`)

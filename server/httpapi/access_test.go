@@ -160,8 +160,8 @@ func TestTokensOnHTTP(t *testing.T) {
 	if _, body := h.do("GET", "/", "Authorization", "Bearer off-token"); strings.Contains(body, "door") || !strings.Contains(body, "off") {
 		t.Error("the page shows what it must not")
 	}
-	if resp, body := h.do("GET", "/metrics", "Authorization", "Bearer off-token"); resp.StatusCode != 403 || strings.Contains(body, "metrics of") {
-		t.Errorf("metrics: %s", resp.Status)
+	if resp, body := h.do("GET", "/metrics", "Authorization", "Bearer off-token"); resp.StatusCode != 403 || strings.Contains(body, "metrics of") || !strings.Contains(body, "without a camera selector") {
+		t.Errorf("metrics: %s, %s", resp.Status, body)
 	}
 	if resp, body := h.do("GET", "/metrics", "Authorization", "Bearer viewer-token"); resp.StatusCode != 200 || body != "metrics of door" {
 		t.Errorf("metrics: %s", resp.Status)
