@@ -120,8 +120,14 @@ func (l *lab) reportOverload(n int, early, late []seenCamera, changes int) {
 		whole++
 	}
 	eldest := int(overloadWhole * float64(n))
+	hurt := 0
+	for _, part := range lost[:eldest] {
+		if part > decodableLost {
+			hurt++
+		}
+	}
 	l.report(row{
-		Name: "twice the cameras, of the eldest, hurt", Value: float64(max(0, eldest-whole)), Unit: "cameras", Exact: true,
+		Name: "twice the cameras, of the eldest, hurt", Value: float64(hurt), Unit: "cameras", Exact: true,
 		Detail: fmt.Sprintf("of %d that must be whole; in the last %v the eldest %d of %d cameras lost 1 %% or less, %d were DEGRADED with LIMIT; lost by the eldest %d, mean %s %%, by the others %s %%",
 			eldest, overloadLast, whole, len(late), shed, n, number(100*mean(lost[:n])), number(100*mean(lost[n:]))),
 	})
