@@ -14,16 +14,17 @@ import (
 
 // Add adds a camera and returns at once; connecting goes on behind. Adding it again
 // with an equal specification returns the existing one. Errors: [*config.Problems],
-// [ErrExists], [ErrTooMany], [ErrBackend], [ErrNoRoom], [ErrOverloaded], [ErrNotSaved], [ErrStopping].
+// [ErrExists], [ErrTooMany], [ErrBackend], [ErrNoRoom], [ErrOverloaded], [ErrNotSaved], [ErrStopping],
+// ctx's while it waited for its turn.
 func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snapshot, error) {
 	spec, err := prepare(id, spec)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	var out Snapshot
-	err = m.together(ctx, id, func(adding int) (*staged, error) {
+	err = m.together(ctx, id, func(more int) (*staged, error) {
 		m.mu.Lock()
-		e, count, stopping := m.cameras[id], len(m.cameras)+adding, m.stopping
+		e, count, stopping := m.cameras[id], len(m.cameras)+more, m.stopping
 		m.mu.Unlock()
 		switch {
 		case stopping:
@@ -49,7 +50,7 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 		}
 		added := failpoint.Now()
 		return &staged{
-			adds:    true,
+			more:    1,
 			edit:    func(r map[string]config.Record) { r[id] = config.Record{ID: id, Spec: spec, Added: added} },
 			abandon: release,
 			commit: func() {
@@ -69,7 +70,7 @@ func (m *Manager) Add(ctx context.Context, id string, spec config.Camera) (Snaps
 // the new one, and its error is returned as it is. All of the update is in force or
 // none of it. The camera reconnects only for a new address, login, transport or
 // TLS. Errors: [ErrNotFound], [*config.Problems], [ErrBackend], [ErrNotSaved],
-// [ErrStopping].
+// [ErrStopping], ctx's while it waited for its turn.
 func (m *Manager) Update(ctx context.Context, id string, change func(config.Camera) (config.Camera, error)) (Snapshot, error) {
 	var out Snapshot
 	err := m.together(ctx, id, func(int) (*staged, error) {
@@ -143,7 +144,7 @@ func (m *Manager) take(ctx context.Context, id string) (*camera, error) {
 		if e == nil {
 			return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
 		}
-		s := &staged{commit: func() {
+		s := &staged{more: -1, commit: func() {
 			m.remove(e.camera, declared)
 			out = e.camera
 		}}

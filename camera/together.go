@@ -2,8 +2,8 @@ package camera
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/frameport/frameport/config"
@@ -19,35 +19,37 @@ import (
 // are in force together or, when that save fails, not at all. Two changes of one camera are
 // never saved together, since the second is made of what the first leaves.
 
-// errInterrupted is the answer to changes whose turn ended with a panic.
-var errInterrupted = errors.New("a change that was to be saved together with this one broke off; try again")
-
 // change is a change of the set on its way.
 type change struct {
 	id string
 	// stage checks the change, when it has the turn, against the set and the number of
-	// cameras that are added together with it. Nothing is left to do when it returns nil.
-	stage func(adding int) (*staged, error)
+	// cameras that come with the changes before it (or, below 0, go). Nothing is left to do
+	// when it returns nil.
+	stage func(more int) (*staged, error)
 
-	err  error // the outcome; it and done are of who holds Manager.turn
-	done bool
+	// These are of who holds Manager.turn.
+	err   error // the outcome
+	panic error // it did: that is for the call that asked for it
+	done  bool
 }
 
 // staged is a change that can be saved: one of commit and abandon is called next.
 type staged struct {
-	adds    bool                           // another camera
+	more    int                            // cameras that come, or below 0 go
 	edit    func(map[string]config.Record) // of what is saved; nil = that stays as it is
 	commit  func()                         // it is saved
 	abandon func()                         // it could not be saved; may be nil
 }
 
-// together carries a change out with others that wait, and returns its outcome.
-func (m *Manager) together(ctx context.Context, id string, stage func(adding int) (*staged, error)) error {
-	c := &change{id: id, stage: func(adding int) (*staged, error) {
-		if err := ctx.Err(); err != nil { // nobody waits for it any more
-			return nil, fmt.Errorf("%w and is not in force: %w", ErrNotSaved, err)
+// together carries a change out with others that wait, and returns its outcome. A call
+// that has ended before the change had its turn changes nothing; that is the only case in
+// which its context counts: a turn lasts as long as saving does.
+func (m *Manager) together(ctx context.Context, id string, stage func(more int) (*staged, error)) error {
+	c := &change{id: id, stage: func(more int) (*staged, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("the call ended while others were saved, and the change is not in force: %w", err)
 		}
-		return stage(adding)
+		return stage(more)
 	}}
 	m.mu.Lock()
 	m.waiting = append(m.waiting, c)
@@ -57,6 +59,9 @@ func (m *Manager) together(ctx context.Context, id string, stage func(adding int
 	for !c.done {
 		// What others wait for must not end with the call that happens to carry it out.
 		m.carryOut(context.WithoutCancel(ctx), m.nextChanges())
+	}
+	if c.panic != nil {
+		panic(c.panic)
 	}
 	return c.err
 }
@@ -78,46 +83,43 @@ func (m *Manager) nextChanges() []*change {
 
 // carryOut checks, saves and puts in force. m.turn is held.
 func (m *Manager) carryOut(ctx context.Context, changes []*change) {
-	defer func() {
-		for _, c := range changes {
-			if !c.done {
-				c.err, c.done = errInterrupted, true
-			}
-		}
-	}()
 	ready := make([]*staged, len(changes))
 	var edits []func(map[string]config.Record)
-	adding := 0
+	more := 0
 	for i, c := range changes {
-		s, err := c.stage(adding)
-		if err != nil || s == nil {
-			c.err, c.done = err, true
-			continue
-		}
-		ready[i] = s
-		if s.edit != nil {
-			edits = append(edits, s.edit)
-		}
-		if s.adds {
-			adding++
+		c.guarded(func() { ready[i], c.err = c.stage(more) })
+		if s := ready[i]; s != nil {
+			more += s.more
+			if s.edit != nil {
+				edits = append(edits, s.edit)
+			}
 		}
 	}
 	var failed error
 	if len(edits) > 0 {
 		failed = m.save(ctx, edits)
 	}
-	for i, s := range ready {
-		switch c := changes[i]; {
+	for i, c := range changes {
+		switch s := ready[i]; {
 		case s == nil:
-			continue
 		case failed != nil && s.edit != nil:
 			c.err = failed
 			if s.abandon != nil {
-				s.abandon()
+				c.guarded(s.abandon)
 			}
 		default:
-			s.commit()
+			c.guarded(s.commit)
 		}
-		changes[i].done = true
+		c.done = true
 	}
+}
+
+// guarded does a part of the change, and keeps a panic from those of others.
+func (c *change) guarded(do func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.panic = fmt.Errorf("%v, at\n%s", p, debug.Stack())
+		}
+	}()
+	do()
 }

@@ -178,37 +178,37 @@ func TestChangeOfAnEndedCall(t *testing.T) {
 	}
 }
 
-// A change that panics takes nobody's answer along, and the next ones have their turn.
+// A change that panics is the trouble of its own call; the others are in force.
 func TestChangeThatPanics(t *testing.T) {
 	b := newBurst(t, nil)
-	panicked := make(chan any, 2)
-	answer := func(do func() error) func() error {
-		return func() (err error) {
-			defer func() { // whoever carries it out
-				if p := recover(); p != nil {
-					panicked <- p
-					err = errInterrupted
-				}
-			}()
-			return do()
+	b.wait(func() (err error) {
+		defer func() { err, _ = recover().(error) }()
+		_, _ = b.m.Update(t.Context(), "first", func(config.Camera) (config.Camera, error) { panic("broken") })
+		return nil
+	}, func(err error) {
+		if err == nil || !strings.Contains(err.Error(), "broken, at\n") || !strings.Contains(err.Error(), "TestChangeThatPanics") {
+			t.Errorf("%v", err)
 		}
-	}
-	b.wait(answer(func() error {
-		_, err := b.m.Update(t.Context(), "first", func(config.Camera) (config.Camera, error) { panic("broken") })
-		return err
-	}), wants(t, "broken", errInterrupted))
-	b.wait(answer(func() error {
-		_, err := b.m.Add(t.Context(), "b", config.Camera{URL: "rtsp://h/b"})
-		return err
-	}), wants(t, "b", errInterrupted))
+	})
+	b.add(t.Context(), "b", wants(t, "b", nil))
 	b.save(nil)
+	b.nextSave(nil)
 	b.results.Wait()
-	if len(panicked) != 1 || b.listed() != "first" {
-		t.Errorf("%d panics, listed %q", len(panicked), b.listed())
+	if b.listed() != "b first" || b.store.ids() != "b first" {
+		t.Errorf("listed %q, saved %q", b.listed(), b.store.ids())
 	}
-	b.results.Go(func() { b.nextSave(nil) })
-	if _, err := b.m.Add(t.Context(), "b", config.Camera{URL: "rtsp://h/b"}); err != nil {
-		t.Errorf("after the panic: %v", err)
-	}
+}
+
+// A camera that goes leaves room for one that comes after it.
+func TestChangesLeaveRoom(t *testing.T) {
+	b := newBurst(t, func(c *ManagerConfig) { c.MaxCameras = 1 })
+	b.add(t.Context(), "early", wants(t, "early", ErrTooMany))
+	b.wait(func() error { return b.m.Remove(t.Context(), "first") }, wants(t, "remove", nil))
+	b.add(t.Context(), "b", wants(t, "b", nil))
+	b.save(nil)
+	b.nextSave(nil)
 	b.results.Wait()
+	if b.listed() != "b" || b.store.ids() != "b" || b.store.saves != 2 {
+		t.Errorf("listed %q, saved %q in %d saves", b.listed(), b.store.ids(), b.store.saves)
+	}
 }

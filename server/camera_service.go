@@ -37,7 +37,7 @@ func (s *cameraService) AddCamera(ctx context.Context, r *frameportv1.AddCameraR
 		s.noteRefused(ctx, frameportv1.CameraService_AddCamera_FullMethodName, apierr.PermissionDenied)
 		return nil, outOfScope(auth.FromContext(ctx), r.GetCameraId())
 	}
-	snapshot, err := s.add(ctx, frameportv1.CameraService_AddCamera_FullMethodName, r.GetCameraId(), func() (camera.Snapshot, error) {
+	snapshot, err := s.add(ctx, frameportv1.CameraService_AddCamera_FullMethodName, r.GetCameraId(), spec.Labels, func() (camera.Snapshot, error) {
 		return s.cfg.Cameras.Add(ctx, r.GetCameraId(), spec)
 	})
 	if err != nil {

@@ -39,11 +39,11 @@ type Server struct {
 		of map[string][]*holder // the newest is the last
 	}
 	// clients are the open connections, and lobby has their places.
-	clients clients
-	lobby   *quota.Lobby
-	// adding is held while somebody adds a camera who may not do everything.
-	adding  sync.Mutex
-	guesses guesses // under adding
+	clients  clients
+	lobby    *quota.Lobby
+	adding   adding
+	guessing sync.Mutex
+	guesses  guesses // under guessing
 }
 
 // New makes a server; [Server.Run] starts it.
