@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/frameport/frameport/media"
 )
 
 // replaceBits replaces a run of bits, which must occur once in nal, with another of
@@ -123,4 +125,13 @@ func h265SPS(w, h int) []byte {
 	b.ue(0)   // num_short_term_ref_pic_sets
 	b.u(0, 5) // long-term, temporal mvp, intra smoothing, vui, extension
 	return b.nal(0x42, 0x01)
+}
+
+// SPS is a Main profile sequence parameter set of H.264, or else of H.265, for a picture
+// of that size, which has to be a multiple of 16 (of 8 for H.265).
+func SPS(codec media.Codec, w, h int) []byte {
+	if codec == media.CodecH264 {
+		return h264SPS(w, h)
+	}
+	return h265SPS(w, h)
 }
