@@ -70,6 +70,7 @@ func units() []unit {
 		{path: "backend", level: levelAssembly},
 		{path: "server", level: levelAssembly},
 		{path: "telemetry", level: levelAssembly},
+		{path: "internal/invariant", level: levelAssembly, support: true},
 
 		{path: "cmd", level: levelProgram},
 		{path: "bench", level: levelProgram},

@@ -1,11 +1,9 @@
 package faults
 
 import (
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
+
+	"github.com/frameport/frameport/internal/invariant"
 )
 
 // The login of cameras that ask for one. The password must show nowhere.
@@ -16,14 +14,7 @@ const (
 
 // canaries are the forms in which the password could get out.
 func canaries() []string {
-	secret := []byte(canaryUser + ":Frameport camera:" + canaryPassword)
-	weak, strong := md5.Sum(secret), sha256.Sum256(secret)
-	return []string{
-		"c4n4ry", // in clear and percent-encoded
-		base64.StdEncoding.EncodeToString([]byte(canaryPassword)),
-		base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canaryPassword)),
-		hex.EncodeToString(weak[:]), hex.EncodeToString(strong[:]),
-	}
+	return invariant.Canary{User: canaryUser, Realm: "Frameport camera", Password: canaryPassword, Mark: "c4n4ry"}.Forms()
 }
 
 // Secrets says where the password shows in what the worker wrote, or nil. What states

@@ -11,7 +11,7 @@
 // read from the pixels.
 //
 // A row is survived when its scenario sees the wanted behaviour, and when for all
-// cameras the invariants hold, see Note: [Invariants]. The scenarios are in the test
+// cameras the invariants hold, see package invariant and Note: [Watching]. The scenarios are in the test
 // files: `make faults` runs all of them, `make test` a few.
 //
 // # Goroutines

@@ -10,25 +10,20 @@ import (
 
 	"github.com/frameport/frameport/camera"
 	"github.com/frameport/frameport/frame"
+	"github.com/frameport/frameport/internal/invariant"
 	"github.com/frameport/frameport/internal/testvideo"
 )
 
-// Note: [Invariants]
+// Note: [Watching]
 //
-// These hold for every camera at any time, whatever is done to it:
+// What must hold is in Note: [Invariants] of package invariant. I1 to I7 are checked here,
+// as things happen; I8 to I10 at the end of a scenario. After Remove the ring is closed,
+// and no frame comes from it (I3).
 //
-//	I1  PTS, numbers and counts rise within an epoch; epochs rise.
-//	I2  An undamaged frame shows a picture of its own camera.
-//	I3  After Remove there is no frame and the camera has no session.
-//	I4  No frame is older than what came before the connection was made.
-//	I5  The first frame of an epoch is undamaged.
-//	I6  States change along the graph that package camera documents.
-//	I7  No attempt begins before the time that the fault announced.
-//	I8  A host sees at most three wrong logins.
-//	I9  Cameras that nobody hurts lose nothing, see [Watch.Intact].
-//	I10 No secret is in logs, states or messages.
-//
-// I1 to I7 are checked here, as things happen; I8 to I10 at the end of a scenario.
+// I4 is about a reader of the ring: when it is given a frame, at most as many frames have
+// been published after it as the ring keeps. How many there are is what the camera counts,
+// asked before the frame is: later it would have gone on. That no frame of an epoch is
+// older than those of the epoch before it is another rule, and has no number.
 
 // maxViolations is how many are kept per camera; one is enough to fail.
 const maxViolations = 5
@@ -38,6 +33,9 @@ type Seen struct {
 	frame.Info
 	Camera, Picture int   // of the bar code
 	Unread          error // why the bar code could not be read; nil = it was
+
+	Count uint64 // frames that had been published when the reader asked for one
+	Ring  int    // how many of them the ring kept
 }
 
 // Watch is what is known about one camera: its last frames, its states, and every
@@ -48,21 +46,17 @@ type Watch struct {
 	done  sync.WaitGroup
 
 	mu         sync.Mutex
-	frames     uint64 // read
-	last       Seen
+	frames     invariant.Frames
+	published  uint64 // that of the last frame
 	clean      uint64 // frames that were undamaged
 	damaged    uint64
-	newest     time.Time // Received of the newest frame of all epochs
-	bound      time.Time // frames of this epoch were received after it
 	violations []string
 	recent     []Seen
 
+	judge    invariant.States
 	snapshot camera.Snapshot // the last one
 	looked   bool
-	// respecified is true from a change of the specification to the attempt that uses it:
-	// the change shows before the state does.
-	respecified bool
-	states      map[camera.State]int // how often each was entered
+	states   map[camera.State]int // how often each was entered
 }
 
 // keepRecent is how many frames a watch remembers.
@@ -72,17 +66,20 @@ func newWatch(id string, shows []int) *Watch {
 	return &Watch{ID: id, shows: shows, states: map[camera.State]int{}}
 }
 
-// follow reads the ring until it is closed.
-func (w *Watch) follow(ring *frame.Ring) {
+// follow reads the camera's ring until it is closed.
+func (w *Watch) follow(feed *camera.Feed) {
 	w.done.Go(func() {
 		var last frame.ID
 		for {
-			f, err := ring.Wait(context.Background(), last)
+			now := feed.Snapshot()
+			f, err := feed.Ring().Wait(context.Background(), last)
 			if err != nil {
 				return
 			}
 			last = f.ID
-			w.frame(read(f))
+			s := read(f)
+			s.Count, s.Ring = now.Counters.FramesPublished, now.Spec.Frame.RingSize
+			w.frame(s)
 			f.Release()
 		}
 	})
@@ -106,29 +103,12 @@ func (w *Watch) violate(format string, args ...any) {
 func (w *Watch) frame(s Seen) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.last
-	switch {
-	case w.frames == 0 || s.Epoch > before.Epoch:
-		if s.Sequence == 1 && s.Corrupt {
-			w.violate("I5: epoch %d begins with a damaged frame", s.Epoch)
-		}
-		w.bound = w.newest
-	case s.Epoch < before.Epoch || s.Sequence <= before.Sequence:
-		w.violate("I1: frame %v follows %v", s.ID, before.ID)
-	case s.PTS <= before.PTS:
-		w.violate("I1: frame %v at %v follows %v at %v", s.ID, s.PTS, before.ID, before.PTS)
+	for _, broken := range w.frames.Next(s.Info, s.Published == w.published+1) {
+		w.violate("%s", broken)
 	}
-	if w.frames > 0 && s.Published <= before.Published {
-		w.violate("I1: frame %v counts %d after %d", s.ID, s.Published, before.Published)
-	}
-	if s.Dropped.Policy < before.Dropped.Policy || s.Dropped.Network < before.Dropped.Network || s.Dropped.Decode < before.Dropped.Decode {
-		w.violate("I1: frame %v has fewer drops than the one before: %+v, %+v", s.ID, s.Dropped, before.Dropped)
-	}
-	if s.Received.Before(w.bound) {
-		w.violate("I4: frame %v of a new epoch was received %v before the last of the old one", s.ID, w.bound.Sub(s.Received))
-	}
-	if s.Received.After(w.newest) {
-		w.newest = s.Received
+	w.published = s.Published
+	if s.Count > s.Published+uint64(s.Ring) {
+		w.violate("I4: frame %v is %d frames old, and the ring keeps %d", s.ID, s.Count-s.Published, s.Ring)
 	}
 	if s.Corrupt {
 		w.damaged++
@@ -138,25 +118,10 @@ func (w *Watch) frame(s Seen) {
 			w.violate("I2: undamaged frame %v shows camera %d, want one of %v: %v", s.ID, s.Camera, w.shows, s.Unread)
 		}
 	}
-	w.frames++
-	w.last = s
 	if len(w.recent) == keepRecent {
 		w.recent = slices.Delete(w.recent, 0, keepRecent/2)
 	}
 	w.recent = append(w.recent, s)
-}
-
-// follows is the graph of states as package camera documents it: the end is final, and
-// only another address or login leads back to CONNECTING.
-func follows(from, to camera.State, respecified bool) bool {
-	switch {
-	case from == to:
-		return true // its cause or its fault has changed
-	case from == camera.StateStopped:
-		return false
-	default:
-		return to != camera.StateConnecting || respecified
-	}
 }
 
 // state checks a snapshot against the one before.
@@ -167,22 +132,10 @@ func (w *Watch) state(s camera.Snapshot, now time.Time) {
 	if w.looked && s.Changes < before.Changes {
 		return // looked at by two goroutines
 	}
-	if w.looked && s.Changes > before.Changes {
-		if !s.Spec.Equal(before.Spec) {
-			w.respecified = true
-		}
-		if !follows(before.State, s.State, w.respecified) {
-			w.violate("I6: %v follows %v", s.State, before.State)
-		}
-		due := before.Fault.NextAttempt
-		if s.Counters.ConnectAttempts > before.Counters.ConnectAttempts {
-			if !due.IsZero() && now.Before(due) && !w.respecified {
-				w.violate("I7: an attempt began %v early (%v)", due.Sub(now), before.Fault.Class)
-			}
-			w.respecified = false // what follows is about the new specification
-		}
-		if s.Counters.FramesPublished < before.Counters.FramesPublished || s.Epoch < before.Epoch {
-			w.violate("I1: counters fall: %+v, %+v", before.Counters, s.Counters)
+	if !w.looked || s.Changes > before.Changes {
+		status := invariant.Status{State: s.State, Epoch: s.Epoch, Counters: s.Counters, Fault: s.Fault, Respecified: w.looked && !s.Spec.Equal(before.Spec)}
+		for _, broken := range w.judge.Next(status, now) {
+			w.violate("%s", broken)
 		}
 	}
 	for _, form := range canaries() {

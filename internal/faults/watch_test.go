@@ -41,7 +41,10 @@ func TestInvariants(t *testing.T) {
 		"another camera":   {[]Seen{at(1, 1, 0, func(s *Seen) { s.Camera = 8 })}, "I2"},
 		"no bar code":      {[]Seen{at(1, 1, 0, func(s *Seen) { s.Unread = testvideo.ErrNoBarcode })}, "I2"},
 		"damaged, unread":  {[]Seen{first, at(1, 2, 1, func(s *Seen) { s.Corrupt, s.Unread = true, testvideo.ErrNoBarcode })}, ""},
-		"from before":      {[]Seen{first, at(2, 1, 0, func(s *Seen) { s.Received = now })}, "I4"},
+		"from before":      {[]Seen{first, at(2, 1, 0, func(s *Seen) { s.Received = now })}, "epochs"},
+		"out of the ring":  {[]Seen{at(1, 1, 0, func(s *Seen) { s.Count, s.Ring = s.Published+5, 4 })}, "I4"},
+		"oldest in ring":   {[]Seen{at(1, 1, 0, func(s *Seen) { s.Count, s.Ring = s.Published+4, 4 })}, ""},
+		"a later start":    {[]Seen{first, at(2, 4, 0, func(s *Seen) { s.Corrupt, s.Published = true, first.Published+1 })}, "I5"},
 		"a damaged start":  {[]Seen{at(1, 1, 0, func(s *Seen) { s.Corrupt = true })}, "I5"},
 		"damage later, ok": {[]Seen{at(1, 4, 0, func(s *Seen) { s.Corrupt = true })}, ""},
 	} {

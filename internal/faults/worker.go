@@ -207,6 +207,6 @@ func (w *Worker) Add(ctx context.Context, id string, spec config.Camera, shows .
 	if err != nil {
 		return nil, err
 	}
-	watch.follow(feed.Ring())
+	watch.follow(feed)
 	return watch, nil
 }
