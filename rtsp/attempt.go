@@ -209,7 +209,7 @@ func libraryProtocol(t Transport) *gortsplib.Protocol {
 		p = gortsplib.ProtocolUDP
 	case TransportMulticast:
 		p = gortsplib.ProtocolUDPMulticast
-	case TransportTCP, TransportAuto:
+	case TransportTCP, TransportHTTP, TransportWebSocket, TransportAuto:
 	}
 	return &p
 }

@@ -46,12 +46,21 @@ type Transport uint8
 
 // TransportAuto tries UDP first and TCP after Timeouts.UDPStart without data or
 // when the camera refuses, and remembers what worked. The others are kept to.
+// TransportHTTP and TransportWebSocket carry the whole connection through the camera's
+// web server, at the port of the URL, see Note: [Tunnels].
 const (
 	TransportAuto Transport = iota
 	TransportTCP
 	TransportUDP
 	TransportMulticast
+	TransportHTTP
+	TransportWebSocket
 )
+
+// interleaved says whether media comes over the connection of the requests.
+func (t Transport) interleaved() bool {
+	return t == TransportTCP || t == TransportHTTP || t == TransportWebSocket
+}
 
 // String returns the name shown to people and put on the wire.
 func (t Transport) String() string {
@@ -62,6 +71,10 @@ func (t Transport) String() string {
 		return "UDP"
 	case TransportMulticast:
 		return "MULTICAST"
+	case TransportHTTP:
+		return "HTTP"
+	case TransportWebSocket:
+		return "WEBSOCKET"
 	default:
 		return "AUTO"
 	}
@@ -121,8 +134,8 @@ func (c *Config) Validate() error {
 	if c.URL.IsZero() {
 		add("rtsp: the camera URL is missing: set it to rtsp://host/path")
 	}
-	if c.Transport > TransportMulticast {
-		add("rtsp: transport %d is unknown: use AUTO, TCP, UDP or MULTICAST", c.Transport)
+	if c.Transport > TransportWebSocket {
+		add("rtsp: transport %d is unknown: use AUTO, TCP, UDP, MULTICAST, HTTP or WEBSOCKET", c.Transport)
 	}
 	if c.TLS.Mode > TLSInsecure {
 		add("rtsp: TLS mode %d is unknown: use VERIFY, PIN or INSECURE", c.TLS.Mode)

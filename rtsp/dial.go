@@ -14,29 +14,17 @@ import (
 	"github.com/frameport/frameport/fault"
 )
 
-// dial opens the attempt's one connection. The library calls it on its own
-// goroutine; ctx ends with the client.
+// dial opens the attempt's one connection, or what looks like one, see Note: [Tunnels].
+// The library calls it on its own goroutine; ctx ends with the client.
 func (a *attempt) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if a.link.Load() != nil {
 		// one connection per attempt: whatever makes the library dial again is
 		// decided above it
 		return nil, fault.New(fault.Policy, "dial", errors.New("a second connection within one attempt is not allowed"))
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.src.cfg.Timeouts.Dial)
-	defer cancel()
-	raw, err := a.src.cfg.DialContext(ctx, network, address)
+	l, err := a.connect(ctx, network, address)
 	if err != nil {
 		return nil, err
-	}
-	setUserTimeout(raw, a.src.cfg.Timeouts.User)
-	l := &link{Conn: raw, raw: raw}
-	if a.url.Secure() {
-		secure := tls.Client(raw, a.src.tlsConfig(a.url.Hostname()))
-		if err := secure.HandshakeContext(ctx); err != nil {
-			_ = raw.Close()
-			return nil, err
-		}
-		l.Conn = secure
 	}
 	a.link.Store(l)
 	if a.ending.Load() {
@@ -44,6 +32,48 @@ func (a *attempt) dial(ctx context.Context, network, address string) (net.Conn, 
 	}
 	a.src.state.connected.Store(true)
 	return l, nil
+}
+
+func (a *attempt) connect(ctx context.Context, network, address string) (*link, error) {
+	switch a.protocol {
+	case TransportHTTP:
+		return a.openHTTP(ctx, network, address)
+	case TransportWebSocket:
+		return a.openWebSocket(ctx, network, address)
+	default:
+		w, err := a.openWire(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &link{Conn: w.Conn, raw: w.raw}, nil
+	}
+}
+
+// wire is a connection to the camera's host.
+type wire struct {
+	net.Conn          // TCP, or TLS over it
+	raw      net.Conn // the TCP connection
+}
+
+// openWire opens a connection under all rules for dials: every connection to a camera
+// comes from here.
+func (a *attempt) openWire(ctx context.Context, network, address string) (wire, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.src.cfg.Timeouts.Dial)
+	defer cancel()
+	raw, err := a.src.cfg.DialContext(ctx, network, address)
+	if err != nil {
+		return wire{}, err
+	}
+	setUserTimeout(raw, a.src.cfg.Timeouts.User)
+	if !a.url.Secure() {
+		return wire{raw, raw}, nil
+	}
+	secure := tls.Client(raw, a.src.tlsConfig(a.url.Hostname()))
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return wire{}, err
+	}
+	return wire{secure, raw}, nil
 }
 
 func (s *Source) tlsConfig(host string) *tls.Config {

@@ -52,7 +52,7 @@ func (a *attempt) handshake() error {
 
 // chooseTransport decides what can only be known from the description.
 func (a *attempt) chooseTransport() error {
-	if a.protocol == TransportTCP {
+	if a.protocol.interleaved() {
 		return nil
 	}
 	if a.url.Secure() && !a.track.secure {
@@ -98,6 +98,7 @@ func (a *attempt) setup(m *description.Media) error {
 		if isRefusal(err) || errors.As(err, &liberrors.ErrClientServerRequestedUDP{}) {
 			return &switchTransport{TransportUDP, fail}
 		}
+	case TransportHTTP, TransportWebSocket: // nothing else goes through
 	case TransportAuto: // an attempt never has it
 	}
 	return fail

@@ -18,8 +18,8 @@ import (
 // the camera would keep the session until its own timeout (one more viewer than
 // it allows).
 type link struct {
-	net.Conn          // TCP, or TLS over it
-	raw      net.Conn // the TCP connection
+	net.Conn           // TCP, TLS over it, or a tunnel
+	raw      io.Closer // what is below, which closes without a word
 
 	closing  atomic.Pointer[time.Time] // deadline for closing, also by the monotonic clock; nil = open
 	teardown atomic.Bool               // TEARDOWN has been sent

@@ -13,7 +13,7 @@ type Stats struct {
 	// Connected is true while there is a connection, Playing from the answer to
 	// PLAY to its end.
 	Connected, Playing bool
-	// Transport is "TCP", "UDP" or "MULTICAST" while playing, else "".
+	// Transport is "TCP", "UDP", "MULTICAST", "HTTP" or "WEBSOCKET" while playing, else "".
 	Transport string
 	// Codec of the last stream; unknown before its first packet.
 	Codec media.Codec

@@ -26,9 +26,9 @@ const answerStart = "RTSP/1"
 // conn is one RTSP connection. It holds at most one session.
 type conn struct {
 	server *Server
-	number uint64   // counts the server's connections, from 1
-	raw    net.Conn // below TLS
-	rw     net.Conn
+	number uint64                 // counts the server's connections, from 1
+	raw    net.Conn               // below TLS
+	rw     net.Conn               // TLS, or a tunnel; as raw without
 	camera atomic.Pointer[Handle] // the camera its first request named
 	done   chan struct{}          // closed by drop
 	once   sync.Once
@@ -65,7 +65,9 @@ func (c *conn) drop(mode DropMode) {
 // run serves the connection until it ends.
 func (c *conn) run() {
 	var writer sync.WaitGroup
-	c.read(&writer)
+	if r := c.begin(); r != nil {
+		c.read(r, &writer)
+	}
 	if c.viewer != nil {
 		c.viewer.camera.leave(c.viewer)
 		c.viewer.camera.endSession(false)
@@ -75,8 +77,7 @@ func (c *conn) run() {
 	c.server.forget(c)
 }
 
-func (c *conn) read(writer *sync.WaitGroup) {
-	r := bufio.NewReaderSize(c.rw, maxLine)
+func (c *conn) read(r *bufio.Reader, writer *sync.WaitGroup) {
 	for {
 		timeout := time.Minute
 		if h := c.camera.Load(); h != nil {

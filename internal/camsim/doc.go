@@ -21,6 +21,12 @@
 // A connection holds at most one session, which ends with it, by TEARDOWN, or when
 // nothing at all came over the connection for the camera's timeout.
 //
+// # Tunnels
+//
+// A server takes RTSP through HTTP (a GET and a POST, joined by their x-sessioncookie)
+// and through WebSocket, at any path and at the same port as RTSP itself, which it does
+// without when [Config].TunnelsOnly is set.
+//
 // # Goroutines
 //
 // One per server to accept, one per connection to read and, once it plays over

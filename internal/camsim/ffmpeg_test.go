@@ -17,7 +17,7 @@ func TestFFmpegReads(t *testing.T) {
 	}
 	s := start(t, Config{})
 	for _, name := range []string{"h264_720p", "h264_interlaced", "h265_720p", "mjpeg_480p", "mjpeg_restart", "mjpeg_422", "vp8_360p", "vp9_360p", "vp9_hidden"} {
-		for _, transport := range []string{"tcp", "udp"} {
+		for _, transport := range []string{"tcp", "udp", "http"} {
 			t.Run(name+"/"+transport, func(t *testing.T) {
 				t.Parallel()
 				clip := load(t, name)

@@ -41,12 +41,21 @@ func (r *request) path() (path string, track int) {
 
 // readRequest reads one request, its body included.
 func readRequest(r *bufio.Reader) (*request, error) {
+	req, err := readHead(r, "RTSP/1.0")
+	if err != nil {
+		return nil, err
+	}
+	return req, discardBody(r, req.header.Get("Content-Length"))
+}
+
+// readHead reads a request's head. The protocol may end with more than is given.
+func readHead(r *bufio.Reader, protocol string) (*request, error) {
 	line, err := readLine(r)
 	if err != nil {
 		return nil, err
 	}
 	parts := strings.Fields(line)
-	if len(parts) != 3 || parts[2] != "RTSP/1.0" {
+	if len(parts) != 3 || !strings.HasPrefix(parts[2], protocol) {
 		return nil, errMessage
 	}
 	req := &request{method: parts[0], header: textproto.MIMEHeader{}}
@@ -58,7 +67,7 @@ func readRequest(r *bufio.Reader) (*request, error) {
 			return nil, err
 		}
 		if line == "" {
-			return req, discardBody(r, req.header.Get("Content-Length"))
+			return req, nil
 		}
 		key, value, ok := strings.Cut(line, ":")
 		if !ok {

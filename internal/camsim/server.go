@@ -21,28 +21,34 @@ type Config struct {
 	Addr string
 	// TLS makes it an rtsps server with a certificate it signs itself.
 	TLS bool
+	// TunnelsOnly makes it a web server: RTSP is answered within tunnels only.
+	TunnelsOnly bool
 }
 
 // ServerStats are counters over all cameras.
 type ServerStats struct {
-	Accepted uint64 // connections taken
-	Open     int    // connections open now
+	Accepted    uint64 // connections taken
+	Open        int    // connections open now
+	HTTPTunnels uint64 // tunnels opened over two connections
+	WebSockets  uint64 // tunnels opened over one
 }
 
 // Server holds simulated cameras. Its methods may be called from any goroutine.
 type Server struct {
+	cfg  Config
 	addr *net.TCPAddr
 	cert *tls.Certificate // nil without TLS
 	udp  udpPair
 	wg   sync.WaitGroup
 
-	accepted atomic.Uint64
+	accepted, httpTunnels, webSockets atomic.Uint64
 
 	mu       sync.Mutex
 	closed   bool
 	listener net.Listener // nil while not listening
 	cameras  map[string]*Handle
 	conns    map[*conn]struct{}
+	halves   map[string]*half // of tunnels, by their cookies
 	packets  map[packetKey]*packetized
 }
 
@@ -60,6 +66,8 @@ func Start(cfg Config) (*Server, error) {
 		cfg.Addr = "127.0.0.1:0"
 	}
 	s := &Server{
+		cfg:     cfg,
+		halves:  map[string]*half{},
 		cameras: map[string]*Handle{},
 		conns:   map[*conn]struct{}{},
 		packets: map[packetKey]*packetized{},
@@ -167,7 +175,10 @@ func (s *Server) SetListening(on bool) error {
 func (s *Server) Stats() ServerStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return ServerStats{Accepted: s.accepted.Load(), Open: len(s.conns)}
+	return ServerStats{
+		Accepted: s.accepted.Load(), Open: len(s.conns),
+		HTTPTunnels: s.httpTunnels.Load(), WebSockets: s.webSockets.Load(),
+	}
 }
 
 // Close drops every connection and returns when every goroutine has ended.

@@ -1,0 +1,106 @@
+package rtsp
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+const tunnelled = "application/x-rtsp-tunnelled"
+
+// openHTTP opens a tunnel of two connections, which the camera joins by a cookie: a
+// GET whose answer never ends, and a POST whose body goes on.
+func (a *attempt) openHTTP(ctx context.Context, network, address string) (*link, error) {
+	// GStreamer's server compares no more than 23 characters
+	common := " " + a.target() + " HTTP/1.0\r\nHost: " + a.host() + "\r\nUser-Agent: " + userAgent +
+		"\r\nx-sessioncookie: " + rand.Text()[:22] + "\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n"
+	down, err := a.openWire(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	r := bufio.NewReaderSize(down, maxAnswer)
+	err = a.within(ctx, down, func() error {
+		if _, err := io.WriteString(down, "GET"+common+"Accept: "+tunnelled+"\r\n\r\n"); err != nil {
+			return err
+		}
+		got, err := readAnswer(r)
+		if err == nil && got.status != http.StatusOK {
+			err = got.refusal()
+		}
+		return err
+	})
+	if err != nil {
+		_ = down.raw.Close()
+		return nil, err
+	}
+	// The same host again, whatever its name means by now: one cookie at two hosts opens
+	// nothing, and tells one of them about the other.
+	if at, ok := down.raw.RemoteAddr().(*net.TCPAddr); ok {
+		address = at.String()
+	}
+	up, err := a.openWire(ctx, network, address)
+	if err != nil {
+		_ = down.raw.Close()
+		return nil, err
+	}
+	err = a.within(ctx, up, func() error {
+		// The length is what all clients give, and no camera counts it. Most do not answer
+		// a POST, so no answer is awaited.
+		_, err := io.WriteString(up, "POST"+common+"Content-Type: "+tunnelled+
+			"\r\nContent-Length: 32767\r\nExpires: Sun, 9 Jan 1972 00:00:00 GMT\r\n\r\n")
+		return err
+	})
+	if err != nil {
+		_, _ = down.raw.Close(), up.raw.Close()
+		return nil, err
+	}
+	return &link{Conn: &httpTunnel{down, r, up}, raw: closers{down.raw, up.raw}}, nil
+}
+
+// httpTunnel is the two connections of a tunnel over HTTP.
+type httpTunnel struct {
+	net.Conn               // of the GET
+	r        *bufio.Reader // over it
+	up       net.Conn      // of the POST
+}
+
+// Read implements net.Conn.
+func (t *httpTunnel) Read(p []byte) (int, error) { return t.r.Read(p) }
+
+// Write implements net.Conn. Each write is padded on its own, as the camera may be
+// waiting for its last byte.
+func (t *httpTunnel) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(t.up, base64.StdEncoding.EncodeToString(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// SetDeadline implements net.Conn.
+func (t *httpTunnel) SetDeadline(at time.Time) error {
+	return errors.Join(t.SetReadDeadline(at), t.SetWriteDeadline(at))
+}
+
+// SetWriteDeadline implements net.Conn.
+func (t *httpTunnel) SetWriteDeadline(at time.Time) error { return t.up.SetWriteDeadline(at) }
+
+// Close implements net.Conn.
+func (t *httpTunnel) Close() error { return errors.Join(t.up.Close(), t.Conn.Close()) }
+
+// closers closes all of them.
+type closers []io.Closer
+
+// Close implements io.Closer.
+func (c closers) Close() error {
+	var err error
+	for _, one := range c {
+		err = errors.Join(err, one.Close())
+	}
+	return err
+}
