@@ -24,6 +24,7 @@ type lineMender struct {
 	head   int    // bytes seen of a frame's header
 	length int    // announced of the body
 	line   []byte // of the message's head so far, without its end
+	last   byte   // of the line, of which line may have the beginning only
 }
 
 type place uint8
@@ -92,11 +93,15 @@ func (m *lineMender) feed(b []byte) {
 // keep remembers a part of a line.
 func (m *lineMender) keep(b []byte) {
 	m.line = append(m.line, b[:min(len(b), maxMendedLine-len(m.line))]...)
+	if len(b) > 0 {
+		m.last = b[len(b)-1]
+	}
 }
 
 // endLine ends the line in m.line, of which a carriage return may be the last byte.
 func (m *lineMender) endLine() {
-	text, sound := bytes.CutSuffix(m.line, []byte{'\r'})
+	text, sound := bytes.TrimSuffix(m.line, []byte{'\r'}), m.last == '\r'
+	m.last = 0
 	if !sound {
 		m.out = append(m.out, '\r')
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 )
@@ -28,14 +29,21 @@ func rewriteSession(h base.Header) {
 			}
 		}
 	}
+	id = strings.TrimSpace(id)
+	if end := strings.IndexFunc(id, unicode.IsControl); end >= 0 {
+		id = id[:end] // lines that end with a line feed alone, after others that end well
+	}
 	const margin = 5 // the library's
-	h["Session"] = base.HeaderValue{strings.TrimSpace(id) + ";timeout=" + strconv.Itoa(max(min(timeout/2, 25), 1)+margin)}
+	h["Session"] = base.HeaderValue{id + ";timeout=" + strconv.Itoa(max(min(timeout/2, 25), 1)+margin)}
 }
 
 // rewriteTransport keeps only what is needed of the answer to SETUP. The SSRC is
 // often garbled and not used. A source address that is not the camera's own would
 // make us send packets to, and take pictures from, a third party. A destination that is
 // no group would make us listen where the camera wants, and ask DNS what it wants.
+//
+// Values are kept only when they are what they must be: behind a quotation mark in one,
+// the library would read on, and find whatever else is in it.
 func rewriteTransport(h base.Header, multicast bool) {
 	v := first(h, "Transport")
 	if v == "" {
@@ -43,25 +51,28 @@ func rewriteTransport(h base.Header, multicast bool) {
 	}
 	var kept []string
 	for p := range strings.SplitSeq(v, ";") {
-		p = strings.TrimSpace(p)
 		key, value, _ := strings.Cut(p, "=")
-		key = strings.ToLower(strings.TrimSpace(key))
+		key, value = strings.ToLower(strings.TrimSpace(key)), strings.Trim(value, " \t\"")
 		switch {
 		case strings.HasPrefix(key, "rtp/"):
-			kept = append(kept, strings.ToUpper(p))
+			kept = append(kept, strings.ToUpper(key))
 		case key == "unicast", key == "multicast":
 			kept = append(kept, key)
-		case key == "interleaved", key == "server_port", key == "client_port", multicast && key == "port", multicast && key == "destination" && isGroup(value):
-			kept = append(kept, key+"="+strings.TrimSpace(value))
+		case isPorts(value) && (key == "interleaved" || key == "server_port" || key == "client_port" || multicast && key == "port"),
+			multicast && key == "destination" && isGroup(value):
+			kept = append(kept, key+"="+value)
 		}
 	}
 	h["Transport"] = base.HeaderValue{strings.Join(kept, ";")}
 }
 
+// isPorts says whether text is a number, or two with a dash.
+func isPorts(text string) bool { return text != "" && strings.Trim(text, "0123456789-") == "" }
+
 // isGroup says whether text is the address of a multicast group.
 func isGroup(text string) bool {
-	a, err := netip.ParseAddr(strings.TrimSpace(text))
-	return err == nil && a.IsMulticast()
+	a, err := netip.ParseAddr(text)
+	return err == nil && a.IsMulticast() && a.Zone() == ""
 }
 
 func parseRetryAfter(h base.Header) time.Duration {
