@@ -77,6 +77,9 @@ func (s *session) run() (err error) {
 
 // serve answers one message. Errors are those of the socket.
 func (s *session) serve(kind byte, body []byte) error {
+	if s.dec == nil && kind != msgOpen {
+		return fmt.Errorf("%w: message %q before a decoder was opened", errProtocol, kind)
+	}
 	var failed error
 	switch kind {
 	case msgOpen:
