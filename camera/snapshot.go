@@ -39,7 +39,7 @@ type Snapshot struct {
 	// frames in device memory.
 	UnchangedSince time.Time
 	Clock          ClockStatus
-	Transport      string // "TCP", "UDP", "MULTICAST"; empty = no session
+	Transport      string // "TCP", "UDP", "MULTICAST", "HTTP", "WEBSOCKET"; empty = no session
 	Counters       Counters
 
 	Backend       string // "CPU", "CUDA"; empty = nothing decodes

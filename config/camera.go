@@ -11,12 +11,15 @@ import (
 type Transport uint8
 
 // TransportAuto tries UDP, falls back to TCP after 3 s without data, and
-// remembers what worked.
+// remembers what worked. TransportHTTP and TransportWebSocket go through the camera's
+// web server; TransportAuto never takes them.
 const (
 	TransportAuto Transport = iota
 	TransportTCP
 	TransportUDP
 	TransportMulticast
+	TransportHTTP
+	TransportWebSocket
 )
 
 // TLSMode is how a camera's certificate is judged on rtsps.

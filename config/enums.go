@@ -9,7 +9,9 @@ import (
 // may write them in lower case, and with the prefix, so that text copied from
 // either place is understood.
 
-func transportNames() []string   { return []string{"AUTO", "TCP", "UDP", "MULTICAST"} }
+func transportNames() []string {
+	return []string{"AUTO", "TCP", "UDP", "MULTICAST", "HTTP", "WEBSOCKET"}
+}
 func tlsModeNames() []string     { return []string{"VERIFY", "PIN", "INSECURE"} }
 func backendKindNames() []string { return []string{"AUTO", "CUDA", "CPU"} }
 func decodeModeNames() []string {

@@ -50,6 +50,7 @@ func TestValidateFindsEachProblem(t *testing.T) {
 		"empty url":        {func(c *config.Camera) { c.URL = "" }, "spec.url", "INVALID_URL", "is empty"},
 		"no scheme":        {func(c *config.Camera) { c.URL = "192.0.2.1/x" }, "spec.url", "INVALID_URL", "no scheme"},
 		"http":             {func(c *config.Camera) { c.URL = "http://192.0.2.1/x" }, "spec.url", "INVALID_URL", `scheme "http"`},
+		"tunnel":           {func(c *config.Camera) { c.URL = "wss://192.0.2.1/x" }, "spec.url", "INVALID_URL", "transport HTTP or WEBSOCKET"},
 		"no host":          {func(c *config.Camera) { c.URL = "rtsp:///x" }, "spec.url", "INVALID_URL", "no host"},
 		"space":            {func(c *config.Camera) { c.URL = "rtsp://h/a b" }, "spec.url", "INVALID_URL", "space"},
 		"long url":         {func(c *config.Camera) { c.URL = "rtsp://h/" + strings.Repeat("x", 2048) }, "spec.url", "INVALID_URL", "1900"},

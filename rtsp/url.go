@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -61,6 +62,9 @@ func ParseURL(s string) (URL, *Userinfo, error) {
 	}
 	scheme = strings.ToLower(scheme)
 	if scheme != "rtsp" && scheme != "rtsps" {
+		if slices.Contains([]string{"http", "https", "ws", "wss", "rtsph"}, scheme) {
+			return URL{}, nil, urlError("the scheme is neither rtsp nor rtsps: for a tunnel write rtsp://host:80/path (rtsps://host:443/path when encrypted) and set transport HTTP or WEBSOCKET")
+		}
 		return URL{}, nil, urlError("the scheme is neither rtsp nor rtsps: only these two are supported")
 	}
 	end := strings.IndexAny(rest, "/?#")

@@ -60,7 +60,8 @@ func TestParseURLErrors(t *testing.T) {
 	for in, text := range map[string]string{
 		"":                                           "no scheme",
 		"camera/x":                                   "rtsp://host/path",
-		"http://camera/":                             "neither rtsp nor rtsps",
+		"http://camera/":                             "write rtsp://host:80/path",
+		"WSS://camera/":                              "set transport HTTP or WEBSOCKET",
 		"file:///etc/passwd":                         "neither rtsp nor rtsps",
 		"rtsp://":                                    "host is missing",
 		"rtsp:///x":                                  "host is missing",

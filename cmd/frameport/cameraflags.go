@@ -18,7 +18,7 @@ import (
 type cameraFlags struct {
 	Username      *string           `help:"User name at the camera."`
 	PasswordFile  string            `help:"File that holds the password; - reads one line from standard input. The environment variable FRAMEPORT_CAMERA_PASSWORD works too. (A flag would show in the process listing.)" placeholder:"FILE"`
-	Transport     *string           `help:"How RTP travels: auto, tcp, udp or multicast." enum:"auto,tcp,udp,multicast"`
+	Transport     *string           `help:"How RTP travels: auto, tcp, udp or multicast; http or websocket = all through the camera's web server, at the URL's port." enum:"auto,tcp,udp,multicast,http,websocket"`
 	TLS           *string           `name:"tls" help:"How the certificate of rtsps:// is judged: verify, pin or insecure." enum:"verify,pin,insecure"`
 	PinSHA256     *string           `name:"pin-sha256" help:"SHA-256 of the camera's certificate in hexadecimal, for --tls pin."`
 	Label         map[string]string `help:"Label, as key=value; may be given more than once." short:"l"`

@@ -47,6 +47,8 @@ var (
 		config.TransportTCP:       rtsp.TransportTCP,
 		config.TransportUDP:       rtsp.TransportUDP,
 		config.TransportMulticast: rtsp.TransportMulticast,
+		config.TransportHTTP:      rtsp.TransportHTTP,
+		config.TransportWebSocket: rtsp.TransportWebSocket,
 	}
 	tlsModes = map[config.TLSMode]rtsp.TLSMode{
 		config.TLSVerify:   rtsp.TLSVerify,

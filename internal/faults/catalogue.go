@@ -61,7 +61,7 @@ func Catalogue() []Row {
 		{Number: 28, Symptom: "the session's name changes", Wanted: "plays"},
 		{Number: 29, Symptom: "TEARDOWN is never answered", Wanted: "removing takes about a second"},
 		{Number: 30, Symptom: "several multicast cameras on one port", Wanted: "each shows its own pictures"},
-		{Number: 31, Symptom: "only HTTP gets through", Wanted: "refused with a text that says what is supported"},
+		{Number: 31, Symptom: "only HTTP gets through", Wanted: "plays through the camera's web server, when the transport says so"},
 		{Number: 32, Symptom: "back channels: marked tracks, refused Require headers", Wanted: "never asked for, skipped"},
 		{Number: 33, Symptom: "PLAY and its RTP-Info are peculiar", Wanted: "times are learnt from packets"},
 		{Number: 34, Symptom: "no parameter sets in the session description", Wanted: "taken from the stream"},

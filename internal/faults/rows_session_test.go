@@ -356,13 +356,72 @@ func row30(s *Scene) {
 	}
 }
 
-// Addresses of tunnels are refused in words.
+// Only the cameras' web servers can be reached, plain and encrypted: pictures come
+// through both kinds of tunnels, and again when these break. No tunnel is taken
+// unasked, and the addresses of tunnels are refused with what to write instead.
 func row31(s *Scene) {
 	for _, scheme := range []string{"http", "https", "ws", "wss", "rtsph"} {
 		_, err := s.Worker.Manager.Add(s.Context(), "row31-"+scheme, config.Camera{URL: scheme + "://127.0.0.1:1/cam"})
-		if err == nil || !strings.Contains(err.Error(), "rtsp") || !strings.Contains(err.Error(), "rtsps") {
+		if err == nil || !strings.Contains(err.Error(), "rtsp://host:80/path") || !strings.Contains(err.Error(), "transport HTTP or WEBSOCKET") {
 			s.Errorf("%s: %v", scheme, err)
 		}
+	}
+	type tunnel struct {
+		*Victim
+		over   config.Transport
+		host   *camsim.Server
+		before camera.Snapshot
+	}
+	var tunnels []*tunnel
+	for _, over := range []config.Transport{config.TransportHTTP, config.TransportWebSocket} {
+		for _, encrypted := range []bool{false, true} {
+			host := s.Host(camsim.Config{TunnelsOnly: true, TLS: encrypted})
+			h := s.Sim(host, small, camsim.Camera{Username: "viewer", Password: "pw", Audio: true, Timeout: 4 * time.Second})
+			v := s.Add(h, func(c *config.Camera) {
+				Login("viewer", "pw")(c)
+				c.Transport = over
+				if encrypted {
+					c.TLS = config.TLS{Mode: config.TLSPin, PinSHA256: host.CertificateSHA256()}
+				}
+			}, small)
+			tunnels = append(tunnels, &tunnel{Victim: v, over: over, host: host})
+		}
+	}
+	for _, v := range tunnels {
+		if v.before = v.Runs(); v.before.Transport != v.over.String() {
+			s.Errorf("transport %s instead of %v", v.before.Transport, v.over)
+		}
+	}
+	for _, v := range tunnels {
+		s.Wait("keepalives", func() bool { return v.Sim.Stats().Keepalives >= 2 })
+		v.Shows(3)
+		v.Steady(v.before)
+		v.Sim.Drop(camsim.DropRST)
+	}
+	for _, v := range tunnels {
+		v.before = v.Back(v.before)
+		v.Sim.Set(func(b *camsim.Behaviour) { b.Freeze = true })
+	}
+	for _, v := range tunnels {
+		v.Fails(camera.StateStalled, fault.Stalled)
+		v.Sim.Set(func(b *camsim.Behaviour) { b.Freeze = false })
+	}
+	for _, v := range tunnels {
+		v.Back(v.before)
+		got := v.host.Stats()
+		asked, other := got.HTTPTunnels, got.WebSockets
+		if v.over == config.TransportWebSocket {
+			asked, other = other, asked
+		}
+		if asked < 3 || other != 0 {
+			s.Errorf("%v: %+v", v.over, got)
+		}
+	}
+	host := s.Host(camsim.Config{TunnelsOnly: true})
+	unasked := s.Add(s.Sim(host, small, camsim.Camera{}), Over(config.TransportAuto))
+	unasked.Fails(camera.StateFailed, fault.Unreachable)
+	if got := host.Stats(); got.HTTPTunnels+got.WebSockets != 0 {
+		s.Errorf("a tunnel that nobody asked for: %+v", got)
 	}
 }
 

@@ -28,6 +28,7 @@ func TestPeerGStreamer(t *testing.T) {
 		{"H264 over UDP", "/h264", media.CodecH264, config.TransportUDP, "UDP"},
 		{"H264 over AUTO", "/h264", media.CodecH264, config.TransportAuto, "UDP"},
 		{"H264 by multicast", "/multicast", media.CodecH264, config.TransportMulticast, "MULTICAST"},
+		{"H264 over HTTP", "/h264", media.CodecH264, config.TransportHTTP, "HTTP"},
 		{"H265 over TCP", "/h265", media.CodecH265, config.TransportTCP, "TCP"},
 		{"H265 over UDP", "/h265", media.CodecH265, config.TransportUDP, "UDP"},
 		{"VP8 over TCP", "/vp8", media.CodecVP8, config.TransportTCP, "TCP"},

@@ -123,6 +123,10 @@ func transport(t config.Transport) rtsp.Transport {
 		return rtsp.TransportUDP
 	case config.TransportMulticast:
 		return rtsp.TransportMulticast
+	case config.TransportHTTP:
+		return rtsp.TransportHTTP
+	case config.TransportWebSocket:
+		return rtsp.TransportWebSocket
 	default:
 		return rtsp.TransportAuto
 	}

@@ -45,6 +45,8 @@ func transports() []pair[frameportv1.Transport, config.Transport] {
 		{frameportv1.Transport_TRANSPORT_TCP, config.TransportTCP},
 		{frameportv1.Transport_TRANSPORT_UDP, config.TransportUDP},
 		{frameportv1.Transport_TRANSPORT_MULTICAST, config.TransportMulticast},
+		{frameportv1.Transport_TRANSPORT_HTTP, config.TransportHTTP},
+		{frameportv1.Transport_TRANSPORT_WEBSOCKET, config.TransportWebSocket},
 	}
 }
 

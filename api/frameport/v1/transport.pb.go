@@ -36,6 +36,12 @@ const (
 	Transport_TRANSPORT_UDP Transport = 3
 	// UDP multicast, to the group that the camera names.
 	Transport_TRANSPORT_MULTICAST Transport = 4
+	// Everything through the camera's web server, over HTTP: a GET and a POST to the
+	// URL's host, port and path. AUTO never takes it.
+	Transport_TRANSPORT_HTTP Transport = 5
+	// Everything through the camera's web server, over a WebSocket at the URL's host,
+	// port and path (ONVIF Streaming Specification). AUTO never takes it.
+	Transport_TRANSPORT_WEBSOCKET Transport = 6
 )
 
 // Enum value maps for Transport.
@@ -46,6 +52,8 @@ var (
 		2: "TRANSPORT_TCP",
 		3: "TRANSPORT_UDP",
 		4: "TRANSPORT_MULTICAST",
+		5: "TRANSPORT_HTTP",
+		6: "TRANSPORT_WEBSOCKET",
 	}
 	Transport_value = map[string]int32{
 		"TRANSPORT_UNSPECIFIED": 0,
@@ -53,6 +61,8 @@ var (
 		"TRANSPORT_TCP":         2,
 		"TRANSPORT_UDP":         3,
 		"TRANSPORT_MULTICAST":   4,
+		"TRANSPORT_HTTP":        5,
+		"TRANSPORT_WEBSOCKET":   6,
 	}
 )
 
@@ -87,13 +97,15 @@ var File_frameport_v1_transport_proto protoreflect.FileDescriptor
 
 const file_frameport_v1_transport_proto_rawDesc = "" +
 	"\n" +
-	"\x1cframeport/v1/transport.proto\x12\fframeport.v1*y\n" +
+	"\x1cframeport/v1/transport.proto\x12\fframeport.v1*\xa6\x01\n" +
 	"\tTransport\x12\x19\n" +
 	"\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eTRANSPORT_AUTO\x10\x01\x12\x11\n" +
 	"\rTRANSPORT_TCP\x10\x02\x12\x11\n" +
 	"\rTRANSPORT_UDP\x10\x03\x12\x17\n" +
-	"\x13TRANSPORT_MULTICAST\x10\x04B=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3"
+	"\x13TRANSPORT_MULTICAST\x10\x04\x12\x12\n" +
+	"\x0eTRANSPORT_HTTP\x10\x05\x12\x17\n" +
+	"\x13TRANSPORT_WEBSOCKET\x10\x06B=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3"
 
 var (
 	file_frameport_v1_transport_proto_rawDescOnce sync.Once

@@ -19,7 +19,8 @@ class CameraSettings(TypedDict, total=False):
     labels: Mapping[str, str]
     """Free labels for selectors; all of them, the old ones go."""
     transport: str
-    """How video travels: "auto" (default), "tcp", "udp", "multicast"."""
+    """How video travels: "auto" (default), "tcp", "udp", "multicast"; "http" and "websocket": all through the
+    camera's web server."""
     tls: str
     """How the certificate of an rtsps camera is judged: "verify" (default), "pin", "insecure"."""
     tls_pin_sha256: str

@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66rameport/v1/transport.proto\x12\x0c\x66rameport.v1*y\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRANSPORT_AUTO\x10\x01\x12\x11\n\rTRANSPORT_TCP\x10\x02\x12\x11\n\rTRANSPORT_UDP\x10\x03\x12\x17\n\x13TRANSPORT_MULTICAST\x10\x04\x42=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66rameport/v1/transport.proto\x12\x0c\x66rameport.v1*\xa6\x01\n\tTransport\x12\x19\n\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRANSPORT_AUTO\x10\x01\x12\x11\n\rTRANSPORT_TCP\x10\x02\x12\x11\n\rTRANSPORT_UDP\x10\x03\x12\x17\n\x13TRANSPORT_MULTICAST\x10\x04\x12\x12\n\x0eTRANSPORT_HTTP\x10\x05\x12\x17\n\x13TRANSPORT_WEBSOCKET\x10\x06\x42=Z;github.com/frameport/frameport/api/frameport/v1;frameportv1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'frameport._proto.v1.transport_pb2', globals())
@@ -21,6 +21,6 @@ if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
   DESCRIPTOR._serialized_options = b'Z;github.com/frameport/frameport/api/frameport/v1;frameportv1'
-  _TRANSPORT._serialized_start=46
-  _TRANSPORT._serialized_end=167
+  _TRANSPORT._serialized_start=47
+  _TRANSPORT._serialized_end=213
 # @@protoc_insertion_point(module_scope)
