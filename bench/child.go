@@ -26,8 +26,14 @@ type child struct {
 // startChild runs a program. It ends with stop or with ctx. line, unless nil, is
 // given each line it prints to standard output, on one goroutine.
 func startChild(ctx context.Context, name string, env []string, line func(string), program string, args ...string) (*child, error) {
+	return startChildTo(ctx, name, env, line, nil, program, args...)
+}
+
+// startChildTo is startChild with a writer that gets all that the tail gets, unless nil. It
+// is used by one goroutine.
+func startChildTo(ctx context.Context, name string, env []string, line func(string), all io.Writer, program string, args ...string) (*child, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &child{name: name, cancel: cancel, done: make(chan struct{}), tail: &tail{}}
+	c := &child{name: name, cancel: cancel, done: make(chan struct{}), tail: &tail{all: all}}
 	c.cmd = exec.CommandContext(ctx, program, args...)
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = 6 * time.Second // killed after that
@@ -86,6 +92,8 @@ func (c *child) alive() error {
 
 // tail keeps the last bytes written to it.
 type tail struct {
+	all io.Writer // gets everything; nil = nobody does
+
 	mu   sync.Mutex
 	text []byte
 }
@@ -98,6 +106,9 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.text = append(t.text, p...)
 	if over := len(t.text) - tailSize; over > 0 {
 		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	if t.all != nil {
+		return t.all.Write(p)
 	}
 	return len(p), nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -78,6 +79,9 @@ type lab struct {
 	dir     string // temporary, removed at the end
 	window  time.Duration
 	results results
+	// workerLog gets all that workers write, which is then all that they can; nil = only the
+	// end of warnings is kept.
+	workerLog io.Writer
 }
 
 func newLab(o options) (*lab, error) {

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,98 +29,97 @@ type soak struct {
 	lab     *lab
 	quiet   []*camsim.Handle // of which nothing is decoded, never hurt
 	victims []*camsim.Handle
+	door    *door
+	unhurt  []*unhurt
 	dice    *rand.Rand
 	faults  []camsim.Fault
 
+	found   *findings
+	secrets *search
+	told    *told
+	counted []*counted
+
 	hurt, guests, stuck int
 	memory              []point
-
-	mu     sync.Mutex
-	broken []string // invariants, by guests
 }
 
 type point struct{ seconds, bytes float64 }
 
-// measureSoak hurts a camera every second and adds and removes two, for the window. At
-// the end all are back, the others have lost nothing, and nothing is left over.
+// measureSoak hurts a camera every second and adds and removes two, for the window, and
+// judges the invariants meanwhile. At the end all are back, the others have lost nothing,
+// and nothing is left over.
 func measureSoak(ctx context.Context, l *lab) error {
-	s := &soak{lab: l, dice: rand.New(rand.NewPCG(1, 1)), faults: passing()}
+	s := &soak{lab: l, dice: rand.New(rand.NewPCG(1, 1)), faults: passing(), found: &findings{}}
+	s.secrets = newSearch(s.found, canary(), wrongCanary())
+	s.told = newTold(s.found)
+	l.workerLog = &searched{search: s.secrets, where: "the worker's log"}
+	defer func() { l.workerLog = nil }()
 	var err error
 	if s.site, err = l.startSite(ctx, l.decoded, soakFPS); err != nil {
 		return err
 	}
 	defer s.close()
+	if err := s.searchAnswers(); err != nil {
+		return err
+	}
+	clips, err := soakClips()
+	if err != nil {
+		return err
+	}
+	if err := s.differ(ctx, clips); err != nil {
+		return err
+	}
 	n := l.cameras
 	if n == 0 {
 		n = soakCameras
 	}
-	if s.quiet, err = s.more(ctx, "quiet", n, frameportv1.DecodeMode_DECODE_MODE_NONE, 10); err != nil {
+	if s.quiet, err = s.more(ctx, "quiet", n, frameportv1.DecodeMode_DECODE_MODE_NONE, nil, s.clips[1]); err != nil {
 		return err
 	}
 	all := l.decoded + n
 	if err := s.allRun(ctx, all, time.Minute); err != nil {
 		return err
 	}
-	if err := s.repeat(ctx, growthWarm, s.comeAndGo); err != nil {
+	err = s.repeat(ctx, growthWarm, func(ctx context.Context, lane int) error { return s.comeAndGo(ctx, lane%len(s.cams)) })
+	if err != nil {
 		return err
 	}
 	before, err := s.held(ctx)
 	if err != nil {
 		return err
 	}
-	if s.victims, err = s.more(ctx, "victim", soakVictims, frameportv1.DecodeMode_DECODE_MODE_ALL, soakFPS); err != nil {
+	login := canary()
+	if s.victims, err = s.more(ctx, "victim", soakVictims, frameportv1.DecodeMode_DECODE_MODE_ALL, &login, clips...); err != nil {
 		return err
 	}
 	all += soakVictims
 	if err := s.allRun(ctx, all, time.Minute); err != nil {
 		return err
 	}
-	var broken []string
-	bounded, cancel := context.WithTimeout(ctx, l.window)
-	defer cancel()
-	var readers errgroup.Group
-	watched := make([]watched, l.decoded)
-	for i := range watched {
-		readers.Go(func() (err error) {
-			watched[i], err = s.follow(bounded, fmt.Sprintf("cam-%d", i+1), s.clips[1].Camera)
-			return err
-		})
+	if s.door, err = s.startDoor(ctx); err != nil {
+		return err
 	}
-	readers.Go(func() error { return s.neverRead(bounded) })
+	defer s.door.sim.Close()
+	if err := s.beginUnhurt(ctx); err != nil {
+		return err
+	}
 	begin := time.Now()
-	if err := s.work(bounded, ctx); err != nil {
-		return err
-	}
-	if err := readers.Wait(); err != nil {
-		return err
-	}
-	var frames int
-	var early, late []float64
-	for _, w := range watched {
-		frames += w.frames
-		broken = append(broken, w.broken...)
-		for _, a := range w.ages {
-			switch since := a.at.Sub(begin); {
-			case since < l.window/6:
-				early = append(early, a.ms)
-			case since > l.window-l.window/6:
-				late = append(late, a.ms)
-			}
-		}
-	}
-	broken = append(broken, s.broken...) // the guests have gone
-	s.heal()
-	if err := s.allRun(ctx, all, soakSettle); err != nil {
-		broken = append(broken, err.Error())
-	}
-	unhurt, err := s.unhurt(ctx)
+	watched, err := s.during(ctx)
 	if err != nil {
 		return err
 	}
-	broken = append(broken, unhurt...)
+	s.heal()
+	if err := s.allRun(ctx, all, soakSettle); err != nil {
+		s.found.add("after the last fault", err.Error())
+	}
+	slow, err := s.judgeUnhurt(ctx)
+	if err != nil {
+		return err
+	}
+	s.judgeAttempts()
 	// What a session takes depends on what was learned of its camera, such as the transport.
-	for i := range s.victims {
-		if _, err := s.cameras.RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: fmt.Sprintf("victim-%d", i+1)}); err != nil {
+	for _, id := range append(s.victimIDs(), doorCamera) {
+		if _, err := s.cameras.RemoveCamera(ctx, &frameportv1.RemoveCameraRequest{CameraId: id}); err != nil {
 			return err
 		}
 	}
@@ -129,12 +127,16 @@ func measureSoak(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	slices.Sort(broken)
-	detail := fmt.Sprintf("%d cameras at protocol level, %d decoded, %d hurt %d times, %d added and removed, %d frames read and checked, %d clients that never read were cut", n, l.decoded, soakVictims, s.hurt, s.guests, frames, s.stuck)
-	if len(broken) > 0 {
-		detail += "; the first: " + broken[0]
+	frames, early, late := agesOf(watched, begin, l.window)
+	for _, text := range s.found.first(20) {
+		l.say("    broken: %s", text)
 	}
-	l.report(row{Name: fmt.Sprintf("soak of %v, invariants broken", l.window), Value: float64(len(broken)), Unit: "", Exact: true, Detail: detail})
+	broken, judged := s.found.result()
+	l.report(row{
+		Name: fmt.Sprintf("soak of %v, invariants broken", l.window), Value: float64(broken), Unit: "", Exact: true,
+		Detail: fmt.Sprintf("%d cameras at protocol level, %d decoded, %d hurt %d times, %d added and removed, %d frames read of those that nobody hurt, which dropped %d for want of time, %d clients that never read were cut; %s",
+			n, l.decoded, soakVictims, s.hurt, s.guests, frames, slow, s.stuck, judged),
+	})
 	l.report(row{Name: "soak, goroutines more", Value: after.goroutines - before.goroutines, Unit: "goroutines", Exact: true})
 	l.report(row{Name: "soak, descriptors more", Value: after.descriptors - before.descriptors, Unit: "descriptors", Exact: true})
 	var mostSlope, mostAge float64
@@ -154,135 +156,65 @@ func measureSoak(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// neverRead has one client that begins a stream and reads nothing, and another one as soon
-// as that was cut, until ctx is done.
-func (s *soak) neverRead(ctx context.Context) error {
-	for {
-		leave, err := s.begin(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		before := s.stuck
-		err = poll(ctx, time.Minute, time.Second, "a client that never reads is cut", func() (bool, error) {
-			t, err := s.totals(ctx)
-			s.stuck = int(t["frameport_slow_consumers_total"])
-			return s.stuck > before, err
-		})
-		leave()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// more adds further cameras.
-func (s *soak) more(ctx context.Context, name string, count int, mode frameportv1.DecodeMode, fps float64) (out []*camsim.Handle, err error) {
-	for i := range count {
-		h, err := s.sim.Add(fmt.Sprintf("%s/%d", name, i+1), camsim.Camera{Clip: s.clips[1], FPS: fps})
-		if err != nil {
-			return nil, err
-		}
-		id := fmt.Sprintf("%s-%d", name, i+1)
-		if _, err := s.cameras.AddCamera(ctx, &frameportv1.AddCameraRequest{CameraId: id, Spec: specOf(h.URL(), mode)}); err != nil {
-			return nil, err
-		}
-		out = append(out, h)
-	}
-	return out, nil
-}
-
-// work does one second's work every second until ctx is done. What was begun then goes on
-// until rest is done.
-func (s *soak) work(ctx, rest context.Context) error {
-	var guests sync.WaitGroup
-	defer guests.Wait()
-	return s.hurtAndVisit(ctx, &guests, rest)
-}
-
-func (s *soak) hurtAndVisit(ctx context.Context, guests *sync.WaitGroup, rest context.Context) error {
-	begin := time.Now()
-	for tick := 0; pause(ctx, time.Until(begin.Add(time.Duration(tick)*time.Second))) == nil; tick++ {
-		t, err := s.totals(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		s.memory = append(s.memory, point{time.Since(begin).Seconds(), t["process_resident_memory_bytes"]})
-		v := s.victims[s.dice.IntN(len(s.victims))]
-		switch f := s.faults[s.dice.IntN(len(s.faults))]; s.dice.IntN(4) {
-		case 0:
-			v.Drop(camsim.DropMode(s.dice.IntN(2)))
-		case 1:
-			v.Set(func(b *camsim.Behaviour) { *b = camsim.Behaviour{} })
-		default:
-			v.Set(func(b *camsim.Behaviour) { *b = camsim.Behaviour{Seed: uint64(tick)}; f.Set(b) })
-		}
-		s.hurt++
-		for lane := range 2 {
-			guests.Go(func() {
-				if err := s.comeAndGo(rest, lane); err != nil && rest.Err() == nil {
-					s.mu.Lock()
-					defer s.mu.Unlock()
-					s.broken = append(s.broken, fmt.Sprintf("a camera added and removed: %v", err))
-				}
-			})
-			s.guests++
-		}
-	}
-	return nil
-}
-
-func (s *soak) heal() {
-	for _, v := range s.victims {
-		v.Set(func(b *camsim.Behaviour) { *b = camsim.Behaviour{} })
-	}
-}
-
-// passing are the faults that pass by themselves once the camera is good again. After a
-// refused login or a stream that can't be decoded the worker is silent for minutes, which
-// is right.
-func passing() []camsim.Fault {
-	return slices.DeleteFunc(camsim.Faults(), func(f camsim.Fault) bool {
-		switch f.Name {
-		case "wrong-password", "bare-challenge", "audio-only", "unknown-codec", "no-track", "huge-picture":
-			return true
-		}
-		return f.Set == nil
-	})
-}
-
-// unhurt says what cameras that nobody hurt have lost.
-func (s *soak) unhurt(ctx context.Context) (broken []string, err error) {
-	check := func(id string, h *camsim.Handle) error {
-		st, err := s.status(ctx, id)
-		if err != nil {
-			return err
-		}
-		sim, c := h.Stats(), st.GetCounters()
-		if c.GetReconnects() != 0 || c.GetPacketsLost() != 0 || sim.Overflows != 0 {
-			broken = append(broken, fmt.Sprintf("%s: %d reconnects, %d packets lost, %d pictures not taken", id, c.GetReconnects(), c.GetPacketsLost(), sim.Overflows))
-		}
-		return nil
-	}
+// during is the window: cameras are hurt, come and go, and all that can be judged
+// meanwhile is.
+func (s *soak) during(ctx context.Context) ([]watched, error) {
+	bounded, cancel := context.WithTimeout(ctx, s.lab.window)
+	defer cancel()
+	var beside errgroup.Group
+	var ids []string
+	seen := make([]watched, len(s.cams))
 	for i, h := range s.cams {
-		if err := check(fmt.Sprintf("cam-%d", i+1), h); err != nil {
-			return nil, err
+		id := fmt.Sprintf("cam-%d", i+1)
+		ids = append(ids, id)
+		beside.Go(func() (err error) {
+			seen[i], err = s.follow(bounded, id, h.Clip().Camera, s.found)
+			return err
+		})
+	}
+	for i, id := range s.victimIDs() {
+		ids = append(ids, id)
+		shows := s.victims[i].Clip().Camera
+		s.counted = append(s.counted, &counted{id: id, host: "127.0.0.1", handle: s.victims[i]})
+		beside.Go(func() error { return s.followHurt(bounded, id, shows) })
+	}
+	s.counted = append(s.counted,
+		&counted{id: doorCamera, host: doorHost, handle: s.door.played},
+		&counted{host: doorHost, handle: s.door.closed})
+	beside.Go(func() error { return s.compareNewest(bounded, ids) })
+	beside.Go(func() error { return s.watchStates(bounded) })
+	beside.Go(func() error { return s.askForStates(bounded) })
+	beside.Go(func() error { countAttempts(bounded, s.counted); return nil })
+	beside.Go(func() error { return s.neverRead(bounded) })
+	err := s.work(bounded, ctx)
+	if err != nil {
+		cancel()
+	}
+	return seen, errors.Join(err, beside.Wait())
+}
+
+func (s *soak) victimIDs() (ids []string) {
+	for i := range s.victims {
+		ids = append(ids, fmt.Sprintf("victim-%d", i+1))
+	}
+	return ids
+}
+
+// agesOf are the frames that were read, and the ages of those of the first and of the last
+// sixth of a window.
+func agesOf(all []watched, begin time.Time, window time.Duration) (frames int, early, late []float64) {
+	for _, w := range all {
+		frames += w.frames
+		for _, a := range w.ages {
+			switch since := a.at.Sub(begin); {
+			case since < window/6:
+				early = append(early, a.ms)
+			case since > window-window/6:
+				late = append(late, a.ms)
+			}
 		}
 	}
-	for i, h := range s.quiet {
-		if err := check(fmt.Sprintf("quiet-%d", i+1), h); err != nil {
-			return nil, err
-		}
-	}
-	return broken, nil
+	return frames, early, late
 }
 
 // slope is that of the line through points that fits best.

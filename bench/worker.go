@@ -54,9 +54,13 @@ func (l *lab) startWorker(ctx context.Context) (*worker, error) {
 // startWorkerAt starts a worker that may find a state.
 func (l *lab) startWorkerAt(ctx context.Context, grpcAddress, httpAddress, dir string) (w *worker, err error) {
 	w = &worker{address: grpcAddress, http: httpAddress, dir: dir}
+	level := "warn"
+	if l.workerLog != nil {
+		level = "debug"
+	}
 	begin := time.Now()
-	w.child, err = startChild(ctx, "worker", nil, nil, l.binary, "serve", "--camera-loopback", "--core-dumps", "--backend", "cpu",
-		"--grpc-address", grpcAddress, "--http-address", httpAddress, "--state-dir", w.dir, "--log-level", "warn")
+	w.child, err = startChildTo(ctx, "worker", nil, nil, l.workerLog, l.binary, "serve", "--camera-loopback", "--core-dumps", "--backend", "cpu",
+		"--grpc-address", grpcAddress, "--http-address", httpAddress, "--state-dir", w.dir, "--log-level", level)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; run make build, or name the worker with -binary", err)
 	}
