@@ -1,6 +1,10 @@
 package server
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"testing"
@@ -14,6 +18,8 @@ import (
 
 	"github.com/frameport/frameport/api/apierr"
 	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
+	"github.com/frameport/frameport/camera"
+	"github.com/frameport/frameport/config"
 	"github.com/frameport/frameport/frame"
 )
 
@@ -169,16 +175,43 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// The manager's bound, which is config.DefaultMaxCameras by default, reaches clients with
+// its reason, and so does its end.
 func TestLimitsOfTheSetOfCameras(t *testing.T) {
-	cameras := newFakeCameras(t)
-	for len(cameras.cameras) < 50 {
-		cameras.add("c"+strings.Repeat("x", len(cameras.cameras)), specOf())
+	const most = config.DefaultMaxCameras
+	m := camera.NewManager(camera.ManagerConfig{
+		NewSource: func(config.Camera, *slog.Logger) (camera.Source, error) {
+			return nil, errors.New("no camera is to be dialled")
+		},
+	})
+	h := newHarness(t, newFakeCameras(t), newFakeRenderer(10), func(c *Config) { c.Cameras = Manager(m) })
+	add := func(id string) error {
+		_, err := h.camera.AddCamera(t.Context(), &frameportv1.AddCameraRequest{CameraId: id, Spec: &frameportv1.CameraSpec{Url: "rtsp://192.0.2.1/"}})
+		return err
 	}
-	h := newHarness(t, cameras, newFakeRenderer(10))
-	r := &frameportv1.AddCameraRequest{CameraId: "one-more", Spec: &frameportv1.CameraSpec{Url: "rtsp://192.0.2.1/"}}
-	_, err := h.camera.AddCamera(t.Context(), r)
+	for n := range most - 1 {
+		if _, err := m.Add(t.Context(), fmt.Sprintf("c%d", n), config.Camera{URL: "rtsp://192.0.2.1/"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := add("last"); err != nil {
+		t.Error(err)
+	}
+	err := add("one-more")
 	wantReason(t, err, codes.ResourceExhausted, apierr.TooManyCameras)
-	cameras.stopping = true
-	_, err = h.camera.AddCamera(t.Context(), r)
-	wantReason(t, err, codes.Unavailable, apierr.ShuttingDown)
+	if !strings.Contains(err.Error(), "4096 are allowed") || len(m.List()) != most {
+		t.Errorf("%d cameras, %v", len(m.List()), err)
+	}
+	if err := m.Remove(t.Context(), "last"); err != nil {
+		t.Error(err)
+	}
+	if err := add("one-more"); err != nil {
+		t.Error(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := m.Run(ended); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	wantReason(t, add("too-late"), codes.Unavailable, apierr.ShuttingDown)
 }

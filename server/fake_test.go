@@ -36,7 +36,6 @@ type fakeCameras struct {
 	watchers []chan<- struct{}
 	revision uint64
 	account  *frame.Account
-	stopping bool
 	adding   func(id string) // called by Add; nil = nothing is
 }
 
@@ -126,9 +125,6 @@ func (f *fakeCameras) Add(_ context.Context, id string, spec config.Camera) (cam
 			return c.snapshot, nil
 		}
 		return camera.Snapshot{}, camera.ErrExists
-	}
-	if f.stopping {
-		return camera.Snapshot{}, camera.ErrStopping
 	}
 	return f.addLocked(id, spec).snapshot, nil
 }

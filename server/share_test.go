@@ -245,6 +245,59 @@ func TestShareManyClients(t *testing.T) {
 	})
 }
 
+// A stream holds as many frames as it may, and so do all streams of a camera together;
+// what they hold stays as it is, and nobody gets one more before it has given one back.
+func TestSharesHoldAsManyAsTheyMay(t *testing.T) {
+	const perStream, perCamera = 16, 64
+	s := newSharing(t, folderOf(t), config.MaxLease, "a")
+	a, slots := s.cameras.camera("a"), s.slots(perCamera+6) // four for the ring
+	type held struct {
+		*sharer
+		leases []*frameportv1.FrameLease
+	}
+	var all []*held
+	newest := a.shared(slots)
+	for range perCamera / perStream {
+		h := &held{sharer: s.share(openShare(&frameportv1.ShareOpen{CameraId: "a", MaxLeases: perStream}))}
+		h.leases = append(h.leases, h.lease())
+		for len(h.leases) < perStream {
+			newest = a.shared(slots)
+			h.leases = append(h.leases, h.lease())
+		}
+		all = append(all, h)
+	}
+	_, err := s.share(openShare(&frameportv1.ShareOpen{CameraId: "a"})).Recv()
+	wantReason(t, err, codes.ResourceExhausted, apierr.TooManyLeases)
+	const more = 3
+	for range more {
+		newest = a.shared(slots)
+	}
+	for i, h := range all {
+		if !holdsAll(h.sharer, h.leases) {
+			t.Errorf("client %d: a frame that it holds was written to", i)
+		}
+		// The next lease comes with the first ack, and what was published meanwhile was not
+		// for this client.
+		h.ack(h.leases[0])
+		l := h.lease()
+		if l.GetLeaseId() != perStream+1 || l.GetSequence() != newest || l.GetSkipped().GetSlowConsumer() != newest-h.leases[perStream-1].GetSequence()-1 {
+			t.Errorf("client %d: %v after %v, newest %d", i, l, h.leases[perStream-1], newest)
+		}
+	}
+	if s.expired.Load() != 0 {
+		t.Error("leases have expired")
+	}
+}
+
+func holdsAll(r *sharer, leases []*frameportv1.FrameLease) bool {
+	for _, l := range leases {
+		if !r.holds(l, byte(l.GetSequence())) {
+			return false
+		}
+	}
+	return true
+}
+
 // A client that has closed its side can't ack, but may read what it was lent.
 func TestShareAfterCloseSend(t *testing.T) {
 	s := newSharing(t, folderOf(t), 50*time.Millisecond, "a")

@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
-	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -119,51 +118,73 @@ func TestSkippedIsExactForASlowReader(t *testing.T) {
 	}
 }
 
-// A client whose connection is open and whose HTTP/2 windows are closed, below gRPC:
-// it opens a stream with a window of nothing and never reads again.
+// A client whose connection is open and whose HTTP/2 windows are closed, below gRPC: it
+// opens a stream with a window of nothing. While its picture is rendered it holds one
+// frame, however many come, and afterwards none: one picture lies in gRPC, one waits for
+// that, and nothing more is made for it until it is cut.
 func TestDeadClientCostsOneFrame(t *testing.T) {
-	cameras := newFakeCameras(t, "door")
-	h := newHarness(t, cameras, newFakeRenderer(1_000_000), func(c *Config) { c.SlowConsumer = 100 * time.Millisecond })
-	conn, err := net.Dial("tcp", h.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_, _ = io.WriteString(conn, http2.ClientPreface)
-	fr := http2.NewFramer(conn, conn)
-	if err := fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}); err != nil {
-		t.Fatal(err)
-	}
-	var block strings.Builder
-	enc := hpack.NewEncoder(&block)
-	for _, f := range [][2]string{
-		{":method", "POST"},
-		{":scheme", "http"},
-		{":path", frameportv1.FrameService_StreamFrames_FullMethodName},
-		{":authority", "x"},
-		{"content-type", "application/grpc"},
-		{"te", "trailers"},
-	} {
-		_ = enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
-	}
-	if err := fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String()), EndHeaders: true}); err != nil {
-		t.Fatal(err)
-	}
-	request, _ := proto.Marshal(&frameportv1.StreamFramesRequest{CameraIds: []string{"door"}, MaxMessageBytes: 2_000_000})
-	body := append([]byte{0, 0, 0, 0, byte(len(request))}, request...)
-	if err := fr.WriteData(1, true, body); err != nil {
-		t.Fatal(err)
-	}
-	publishUntil(t, cameras.camera("door"), "the dead client is found", func() bool { return h.slow.Load() == 1 })
-	// Shutdown does not wait for it longer than it must.
-	h.server.cfg.Drain = 300 * time.Millisecond
-	start := time.Now()
-	if err := h.stop(); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(start); took > 30*time.Second {
-		t.Errorf("shutdown took %v", took)
-	}
+	const ringSize = 4 // of a fake camera
+	var (
+		cameras  *fakeCameras
+		slow     atomic.Int64
+		renderer = newFakeRenderer(1_000_000)
+	)
+	inBubble(t, func(t *testing.T, l *pipeListener) {
+		conn := l.dial("127.0.0.1")
+		stopped := make(chan time.Time, 1)
+		fr := http2.NewFramer(conn, conn)
+		go func() { // what the server says is read, but no window is opened
+			defer conn.Close()
+			for {
+				if _, err := fr.ReadFrame(); err != nil {
+					break
+				}
+			}
+			if took := time.Since(<-stopped); took > DefaultDrain+time.Second {
+				t.Errorf("shutdown took %v", took)
+			}
+		}()
+		_, _ = io.WriteString(conn, http2.ClientPreface)
+		if err := fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}); err != nil {
+			t.Fatal(err)
+		}
+		c := rawOver(t, conn, fr)
+		c.request(c.open(frameportv1.FrameService_StreamFrames_FullMethodName), &frameportv1.StreamFramesRequest{CameraIds: []string{"door"}})
+
+		door := cameras.camera("door")
+		publish := func(n int, held int64) {
+			t.Helper()
+			for range n {
+				door.publish(frame.Drops{})
+				time.Sleep(40 * time.Millisecond)
+				synctest.Wait()
+				if got := cameras.account.Frames(); got > ringSize+held {
+					t.Fatalf("%d frames live, of which the ring has %d", got, ringSize)
+				}
+			}
+			if got := cameras.account.Frames(); got != ringSize+held {
+				t.Errorf("%d frames live, want the ring's %d and %d", got, ringSize, held)
+			}
+		}
+		publish(20, 1) // the first one is being rendered
+		close(renderer.hold)
+		synctest.Wait()
+		publish(200, 0)
+		if n := renderer.encodes.Load(); n != 2 || slow.Load() != 0 {
+			t.Errorf("%d pictures were made for a client that takes none, which was cut %d times", n, slow.Load())
+		}
+		time.Sleep(DefaultSlowConsumer)
+		publish(20, 0)
+		if n := renderer.encodes.Load(); n != 2 || slow.Load() != 1 {
+			t.Errorf("%d pictures after it was cut %d times", n, slow.Load())
+		}
+		stopped <- time.Now()
+	}, func(c *Config) {
+		cameras = c.Cameras.(*fakeCameras)
+		renderer.hold = make(chan struct{})
+		c.Renderer = renderer
+		c.Hooks.SlowConsumer = func(string) { slow.Add(1) }
+	})
 }
 
 func TestShutdownUnderLoad(t *testing.T) {

@@ -128,6 +128,16 @@ func lastsAfterHealth(conn net.Conn, options ...grpc.DialOption) time.Duration {
 	return time.Since(start)
 }
 
+// dribble sends a text slowly, until nobody wants any more of it.
+func dribble(w io.Writer, text string) {
+	for i := range text {
+		if _, err := io.WriteString(w, text[i:i+1]); err != nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+}
+
 // Each time that a connection may take, to the second, without waiting for it.
 func TestTimesOfAConnection(t *testing.T) {
 	guarded := withTokens(t)
@@ -141,6 +151,15 @@ func TestTimesOfAConnection(t *testing.T) {
 			start := time.Now()
 			_, _ = io.Copy(io.Discard, c)
 			return time.Since(start)
+		}, connectionTimeout},
+		"handshake of a byte every second": {"127.0.0.1", false, func(c net.Conn) time.Duration {
+			start, sent := time.Now(), make(chan struct{})
+			go func() { defer close(sent); dribble(c, http2.ClientPreface) }()
+			_, _ = io.Copy(io.Discard, c)
+			took := time.Since(start)
+			_ = c.Close()
+			<-sent
+			return took
 		}, connectionTimeout},
 		"no call": {"192.0.2.7", true, func(c net.Conn) time.Duration { return lasts(c, true) }, quota.LoginTime},
 		"no call, from this machine, which needs a login, too": {"127.0.0.1", true, func(c net.Conn) time.Duration { return lasts(c, true) }, quota.LoginTime},

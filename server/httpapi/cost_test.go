@@ -173,35 +173,47 @@ func TestTimesOfAConnection(t *testing.T) {
 		"a body of chunks that do not come": {"127.0.0.1", false, begin + "Transfer-Encoding: chunked\r\n\r\n", bodyTime},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := &pipeListener{make(chan net.Conn), make(chan struct{})}
-				cfg := Config{Listener: l, Cameras: &fakeCameras{}, Renderer: &fakeRenderer{}, Logger: slog.New(slog.DiscardHandler)}
-				if c.login {
-					cfg.Access = &auth.Gate{Keys: keys}
-				}
-				s, err := New(cfg)
-				if err != nil {
-					t.Fatal(err)
-				}
-				ctx, cancel := context.WithCancel(t.Context())
-				done := make(chan error, 1)
-				go func() { done <- s.Run(ctx) }()
-				client, conn := net.Pipe()
-				l.conns <- pipeConn{conn, &net.TCPAddr{IP: net.ParseIP(c.from), Port: 1}}
-				start := time.Now()
-				go func() { _, _ = io.WriteString(client, c.sends) }()
-				_, _ = io.Copy(io.Discard, bufio.NewReader(client))
-				if got := time.Since(start); got < c.want || got > c.want+time.Second {
-					t.Errorf("%v, want %v", got, c.want)
-				}
-				_ = client.Close()
-				cancel()
-				if err := <-done; err != nil {
-					t.Error(err)
-				}
-			})
+			var cfg Config
+			if c.login {
+				cfg.Access = &auth.Gate{Keys: keys}
+			}
+			got := connectionLasts(t, cfg, c.from, func(w io.Writer) { _, _ = io.WriteString(w, c.sends) })
+			if got < c.want || got > c.want+time.Second {
+				t.Errorf("%v, want %v", got, c.want)
+			}
 		})
 	}
+}
+
+// connectionLasts returns how long a connection is open, in the time of a bubble, on which
+// the client sends and reads what it is answered.
+func connectionLasts(t *testing.T, cfg Config, from string, send func(io.Writer)) (took time.Duration) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := &pipeListener{make(chan net.Conn), make(chan struct{})}
+		cfg.Listener, cfg.Cameras, cfg.Renderer, cfg.Logger = l, &fakeCameras{}, &fakeRenderer{}, slog.New(slog.DiscardHandler)
+		s, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		client, conn := net.Pipe()
+		l.conns <- pipeConn{conn, &net.TCPAddr{IP: net.ParseIP(from), Port: 1}}
+		start := time.Now()
+		sent := make(chan struct{})
+		go func() { defer close(sent); send(client) }()
+		_, _ = io.Copy(io.Discard, bufio.NewReader(client))
+		took = time.Since(start)
+		_ = client.Close()
+		<-sent
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return took
 }
 
 // Strangers don't keep others out: those of one host have so many places, and no more.

@@ -303,29 +303,54 @@ func TestShutdownEndsStreams(t *testing.T) {
 	}
 }
 
+// A request of exactly as many bytes as are allowed is answered, one with one more is
+// refused, also before it is complete; and one that comes byte by byte has no more time
+// than any other.
 func TestSlowloris(t *testing.T) {
 	h := newHarness(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
+	send := func(request string) *http.Response {
+		t.Helper()
+		conn, err := net.Dial("tcp", h.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, request) // it may be refused before all of it is sent
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp
 	}
-	defer conn.Close()
-	// Headers beyond the limit are refused before they are complete.
-	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 40<<10))
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-		t.Fatalf("%v, %v", resp, err)
+	const begin, end = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", "\r\n\r\n"
+	room := 16<<10 - len(begin+end)
+	for request, status := range map[string]int{
+		begin + strings.Repeat("x", room) + end:   http.StatusOK,
+		begin + strings.Repeat("x", room+1) + end: http.StatusRequestHeaderFieldsTooLarge,
+		begin + strings.Repeat("x", 40<<10):       http.StatusRequestHeaderFieldsTooLarge,
+		// A body, which nothing here needs, is refused without being waited for.
+		"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n": http.StatusBadRequest,
+	} {
+		if resp := send(request); resp.StatusCode != status || (status != http.StatusOK) != resp.Close {
+			t.Errorf("%d bytes: %s, want %d", len(request), resp.Status, status)
+		}
 	}
-	// A body, which nothing here needs, is refused without being waited for.
-	with, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer with.Close()
-	_, _ = io.WriteString(with, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
-	resp, err = http.ReadResponse(bufio.NewReader(with), nil)
-	if err != nil || resp.StatusCode != http.StatusBadRequest || !resp.Close {
-		t.Fatalf("%v, %v", resp, err)
+	for name, first := range map[string]string{"the first request": "", "another one": "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /"} {
+		t.Run(name, func(t *testing.T) {
+			got := connectionLasts(t, Config{}, "127.0.0.1", func(w io.Writer) {
+				_, _ = io.WriteString(w, first)
+				for n := 0; ; n++ {
+					if _, err := io.WriteString(w, begin[n%len(begin):][:1]); err != nil {
+						return
+					}
+					time.Sleep(time.Second)
+				}
+			})
+			if got < 5*time.Second || got > 6*time.Second {
+				t.Errorf("a connection that brings a byte every second lasts %v, want 5s", got)
+			}
+		})
 	}
 }
 

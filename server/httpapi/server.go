@@ -17,9 +17,12 @@ import (
 )
 
 const (
-	headerTimeout  = 5 * time.Second
-	idleTimeout    = 60 * time.Second
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 60 * time.Second
+	// maxHeaderBytes bounds a request, which has no body. net/http adds headerSlop to what it
+	// is told.
 	maxHeaderBytes = 16 << 10
+	headerSlop     = 4 << 10
 	// bodyTime is how long a body may take that nobody wants: it is read for the client
 	// to see the answer.
 	bodyTime = time.Second
@@ -56,7 +59,7 @@ func New(cfg Config) (*Server, error) {
 		ConnContext:       withConn,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    maxHeaderBytes - headerSlop,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	return s, nil
