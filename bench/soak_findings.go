@@ -43,6 +43,7 @@ func (f *findings) saw(what string, n int) {
 // What must have been there for the checks to mean something.
 const (
 	sawFrames   = "frames of hurt cameras"
+	sawCodes    = "bar codes in them"
 	sawEpochs   = "epochs of these"
 	sawRemovals = "streams whose camera was removed"
 	sawNewest   = "frames compared with the newest"
@@ -58,7 +59,7 @@ const (
 
 func sightings() []string {
 	return []string{
-		sawFrames, sawEpochs, sawRemovals, sawNewest, sawStates, sawStatuses, sawDials, sawWaits, sawLogins, sawUnhurt, sawLog, sawAnswers,
+		sawFrames, sawCodes, sawEpochs, sawRemovals, sawNewest, sawStates, sawStatuses, sawDials, sawWaits, sawLogins, sawUnhurt, sawLog, sawAnswers,
 	}
 }
 

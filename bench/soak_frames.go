@@ -29,6 +29,7 @@ type reading struct {
 	shows  int // number in the camera's bar codes
 	epoch  uint64
 	epochs int // that were seen to begin
+	codes  int // that could be read
 }
 
 // next judges a small frame: I1, I2, I5. Flipped bits and pictures that are missing without
@@ -41,7 +42,12 @@ func (r *reading) next(f *frameportv1.Frame) []string {
 		r.epoch = info.Epoch
 		r.epochs++
 	}
-	if shown, ok := shownBy(f); ok && shown != r.shows {
+	shown, ok := shownBy(f)
+	if !ok {
+		return broken
+	}
+	r.codes++
+	if shown != r.shows {
 		broken = append(broken, fmt.Sprintf("I2: frame %v shows camera %d, not %d", info.ID, shown, r.shows))
 	}
 	return broken
@@ -67,6 +73,7 @@ func (s *soak) followHurt(ctx context.Context, id string, shows int) error {
 	frames := 0
 	defer func() {
 		s.found.saw(sawFrames, frames)
+		s.found.saw(sawCodes, r.codes)
 		s.found.saw(sawEpochs, r.epochs)
 	}()
 	for {
