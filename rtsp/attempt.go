@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/auth"
 
 	"github.com/frameport/frameport/fault"
 	"github.com/frameport/frameport/media"
@@ -50,6 +51,7 @@ type attempt struct {
 	login      outcome
 	loginDone  func(outcome)
 	opaque     string
+	web        *auth.Sender // logs in at the web server of a tunnel; nil = it wants no login
 	redirected bool
 	location   string
 	retryAfter time.Duration

@@ -26,6 +26,7 @@ func (a *attempt) dial(ctx context.Context, network, address string) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
+	a.opaque = "" // a web server's is none of the camera's
 	a.link.Store(l)
 	if a.ending.Load() {
 		l.beginClose(a.src.cfg.Timeouts.Teardown)

@@ -51,12 +51,7 @@ type exchange struct {
 
 func (a *attempt) onRequest(req *base.Request) {
 	a.now = exchange{method: req.Method, authorized: len(req.Header["Authorization"]) > 0}
-	if a.now.authorized && a.opaque != "" {
-		// RFC 2617, 3.2.2: returned unchanged; the library leaves it out
-		auth := slices.Clone(req.Header["Authorization"])
-		auth[0] += `, opaque="` + a.opaque + `"`
-		req.Header["Authorization"] = auth
-	}
+	a.addOpaque(req)
 	l := a.link.Load()
 	if l == nil {
 		return
@@ -68,6 +63,16 @@ func (a *attempt) onRequest(req *base.Request) {
 		a.keepalive.Store(max(1, int64(failpoint.Now().Sub(a.begun))))
 	default:
 		_ = l.SetReadDeadline(time.Now().Add(a.src.cfg.Timeouts.Response))
+	}
+}
+
+// addOpaque returns a challenge's opaque unchanged (RFC 2617, 3.2.2); the library
+// leaves it out.
+func (a *attempt) addOpaque(req *base.Request) {
+	if a.opaque != "" && len(req.Header["Authorization"]) > 0 {
+		auth := slices.Clone(req.Header["Authorization"])
+		auth[0] += `, opaque="` + a.opaque + `"`
+		req.Header["Authorization"] = auth
 	}
 }
 

@@ -4,14 +4,15 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/textproto"
-	"net/url"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/auth"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
 
 	"github.com/frameport/frameport/fault"
 )
@@ -30,14 +31,82 @@ import (
 // nothing but the operator knows, and a camera whose RTSP port is closed is better shown
 // than worked around with requests to whatever serves HTTP there.
 
-// maxAnswer bounds the head of a web server's answer.
-const maxAnswer = 8 << 10
+// get opens a connection and sends a GET over it, and both once more with a login when
+// the web server wants one. What follows the answer is in r.
+func (a *attempt) get(ctx context.Context, network, address, version, header string) (w wire, r *bufio.Reader, got *answer, err error) {
+	a.web = nil
+	for {
+		if w, err = a.openWire(ctx, network, address); err != nil {
+			return wire{}, nil, nil, err
+		}
+		r = bufio.NewReaderSize(w, maxAnswer)
+		a.now = exchange{authorized: a.web != nil}
+		err = a.within(ctx, w, func() error {
+			if _, err := io.WriteString(w, a.head("GET", version)+header+"\r\n"); err != nil {
+				return err
+			}
+			got, err = readAnswer(r)
+			return err
+		})
+		if err == nil && got.status != http.StatusUnauthorized {
+			a.settleWeb(got.status)
+			return w, r, got, nil
+		}
+		_ = w.raw.Close()
+		if err == nil {
+			err = a.answerWeb(ctx, got)
+		}
+		if err != nil {
+			return wire{}, nil, nil, err
+		}
+	}
+}
 
-// answer is the head of a web server's answer.
-type answer struct {
-	status int
-	reason string
-	header textproto.MIMEHeader
+// answerWeb judges a 401 of the web server by the rules for the camera's own. It returns
+// nil when the login may be tried.
+func (a *attempt) answerWeb(ctx context.Context, got *answer) error {
+	res := &base.Response{
+		StatusCode: base.StatusUnauthorized,
+		Header:     base.Header{"WWW-Authenticate": got.header["Www-Authenticate"]},
+	}
+	a.challenged(ctx, res, false)
+	sender := &auth.Sender{WWWAuth: res.Header["WWW-Authenticate"], User: a.src.cfg.Username, Pass: a.src.cfg.Password.Reveal()}
+	err := sender.Initialize()
+	if res.StatusCode != base.StatusUnauthorized || err != nil {
+		return a.failureOr(fault.New(fault.Auth, "login", errors.New("the camera's web server asks for a login in no way that is known here")))
+	}
+	a.web = sender
+	return nil
+}
+
+// settleWeb reports what became of a login at the web server. The camera itself may
+// want another one: that is judged by itself.
+func (a *attempt) settleWeb(status int) {
+	switch {
+	case !a.now.authorized:
+	case status == http.StatusForbidden:
+		a.reportLogin(loginForbidden)
+	default:
+		a.loggedIn()
+	}
+	a.login = loginUnknown
+}
+
+// head begins a request to the web server.
+func (a *attempt) head(method, version string) string {
+	at := a.url.base(nil)
+	at.Scheme, at.Host = "", "" // the form for a web server, also inside its digest
+	if at.Path == "" {
+		at.Path = "/"
+	}
+	text := method + " " + at.String() + " " + version + "\r\nHost: " + a.host() + "\r\nUser-Agent: " + userAgent + "\r\n"
+	if a.web == nil {
+		return text
+	}
+	req := &base.Request{Method: base.Method(method), URL: at}
+	a.web.AddAuthorization(req)
+	a.addOpaque(req)
+	return text + "Authorization: " + first(req.Header, "Authorization") + "\r\n"
 }
 
 // within runs f, which uses w, with a deadline for it and for as long as ctx lasts.
@@ -56,9 +125,6 @@ func (a *attempt) within(ctx context.Context, w wire, f func() error) error {
 	return err
 }
 
-// target is what a request asks the web server for: path and query of the camera's URL.
-func (a *attempt) target() string { return (*url.URL)(a.url.base(nil)).RequestURI() }
-
 // host is the Host header for the web server.
 func (a *attempt) host() string {
 	name, _, _ := strings.Cut(a.url.host, "%") // a zone means something on this machine only
@@ -69,60 +135,4 @@ func (a *attempt) host() string {
 		return name
 	}
 	return net.JoinHostPort(name, strconv.Itoa(int(a.url.port)))
-}
-
-// readAnswer reads a head and leaves what follows in r, which is large enough for one.
-func readAnswer(r *bufio.Reader) (*answer, error) {
-	left := maxAnswer
-	line := func() (string, error) {
-		b, err := r.ReadSlice('\n')
-		if left -= len(b); left < 0 || errors.Is(err, bufio.ErrBufferFull) {
-			return "", fault.New(fault.Protocol, "tunnel", fmt.Errorf("the head of the web server's answer is longer than %d bytes", maxAnswer))
-		}
-		if errors.Is(err, io.EOF) && len(b) > 0 {
-			err = io.ErrUnexpectedEOF
-		}
-		return strings.TrimRight(string(b), "\r\n"), err
-	}
-	start, err := line()
-	if err != nil {
-		return nil, err
-	}
-	version, rest, _ := strings.Cut(start, " ")
-	code, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
-	status, err := strconv.Atoi(code)
-	if err != nil || !strings.HasPrefix(version, "HTTP/1.") {
-		return nil, fault.New(fault.Protocol, "tunnel", errors.New(
-			"what answers at this port does not speak HTTP: give the port of the camera's web server in the URL, mostly 80, and 443 for rtsps, or use another transport"))
-	}
-	out := &answer{status: status, reason: reason, header: textproto.MIMEHeader{}}
-	for {
-		text, err := line()
-		if err != nil {
-			return nil, err
-		}
-		if text == "" {
-			return out, nil
-		}
-		key, value, _ := strings.Cut(text, ":")
-		out.header.Add(strings.TrimSpace(key), strings.TrimSpace(value))
-	}
-}
-
-// refusal is the fault of an answer that opens no tunnel.
-func (r *answer) refusal() error {
-	// not cut short here, as with the status of an RTSP answer
-	status := fmt.Errorf("status %d %s", r.status, clean(r.reason, maxErrorText))
-	switch r.status {
-	case 401, 407:
-		return fault.New(fault.Unsupported, "tunnel", fmt.Errorf(
-			"the camera's web server wants a login before it opens a tunnel, which is not supported: let it open tunnels without one, as the stream still asks for it, or use another transport (%w)", status))
-	case 404, 410:
-		return fault.New(fault.NotFound, "tunnel", fmt.Errorf("the camera's web server has no stream there: check the path of the URL (%w)", status))
-	case 453, 503:
-		return fault.New(fault.Busy, "tunnel", fmt.Errorf("the camera has no session left: close other viewers or raise its limit (%w)", status))
-	default:
-		return fault.New(fault.Unsupported, "tunnel", fmt.Errorf(
-			"the camera's web server opens no such tunnel: check port and path of the URL, and that it is switched on at the camera, or use another transport (%w)", status))
-	}
 }

@@ -18,26 +18,14 @@ const tunnelled = "application/x-rtsp-tunnelled"
 // GET whose answer never ends, and a POST whose body goes on.
 func (a *attempt) openHTTP(ctx context.Context, network, address string) (*link, error) {
 	// GStreamer's server compares no more than 23 characters
-	common := " " + a.target() + " HTTP/1.0\r\nHost: " + a.host() + "\r\nUser-Agent: " + userAgent +
-		"\r\nx-sessioncookie: " + rand.Text()[:22] + "\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n"
-	down, err := a.openWire(ctx, network, address)
+	common := "x-sessioncookie: " + rand.Text()[:22] + "\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n"
+	down, r, got, err := a.get(ctx, network, address, "HTTP/1.0", common+"Accept: "+tunnelled+"\r\n")
 	if err != nil {
 		return nil, err
 	}
-	r := bufio.NewReaderSize(down, maxAnswer)
-	err = a.within(ctx, down, func() error {
-		if _, err := io.WriteString(down, "GET"+common+"Accept: "+tunnelled+"\r\n\r\n"); err != nil {
-			return err
-		}
-		got, err := readAnswer(r)
-		if err == nil && got.status != http.StatusOK {
-			err = got.refusal()
-		}
-		return err
-	})
-	if err != nil {
+	if got.status != http.StatusOK {
 		_ = down.raw.Close()
-		return nil, err
+		return nil, got.refusal()
 	}
 	// The same host again, whatever its name means by now: one cookie at two hosts opens
 	// nothing, and tells one of them about the other.
@@ -52,7 +40,7 @@ func (a *attempt) openHTTP(ctx context.Context, network, address string) (*link,
 	err = a.within(ctx, up, func() error {
 		// The length is what all clients give, and no camera counts it. Most do not answer
 		// a POST, so no answer is awaited.
-		_, err := io.WriteString(up, "POST"+common+"Content-Type: "+tunnelled+
+		_, err := io.WriteString(up, a.head("POST", "HTTP/1.0")+common+"Content-Type: "+tunnelled+
 			"\r\nContent-Length: 32767\r\nExpires: Sun, 9 Jan 1972 00:00:00 GMT\r\n\r\n")
 		return err
 	})

@@ -17,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluenviron/gortsplib/v5/pkg/auth"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+
 	"github.com/frameport/frameport/fault"
 )
 
@@ -63,7 +66,8 @@ func TestTunnelRefused(t *testing.T) {
 		class  fault.Class
 		text   string
 	}{
-		"login":     {"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", fault.Unsupported, "wants a login before it opens a tunnel"},
+		"login":     {"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n", fault.Auth, "none is set"},
+		"forbidden": {"HTTP/1.1 403 Forbidden\r\n\r\n", fault.Auth, "status 403 Forbidden"},
 		"not found": {"HTTP/1.0 404 Not Found\r\n\r\n", fault.NotFound, "status 404 Not Found"},
 		"busy":      {"HTTP/1.0 503 Busy\n\n", fault.Busy, "status 503"},
 		"elsewhere": {"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\n\r\n", fault.Unsupported, "opens no such tunnel"},
@@ -180,6 +184,37 @@ func TestHTTPTunnelParts(t *testing.T) {
 	for _, c := range []net.Conn{cameraDown, cameraUp} {
 		if _, err := c.Read(got); !errors.Is(err, io.EOF) {
 			t.Errorf("after Close: %v", err)
+		}
+	}
+}
+
+// A web server is asked in its own form: by path and query, with the port that is not its
+// usual one; a digest is over the same.
+func TestTunnelHead(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][2]string{
+		"rtsp://camera:80":                       {"/", "camera"},
+		"rtsp://camera/?x=1":                     {"/?x=1", "camera:554"},
+		"rtsp://camera:8080/a%20b//c?d=e%2f&f":   {"/a%20b//c?d=e%2f&f", "camera:8080"},
+		"rtsps://[2001:db8::1]:443/ä":            {"/%C3%A4", "[2001:db8::1]"},
+		"rtsps://[fe80::1%25eth0]:80//two?a?b=c": {"//two?a?b=c", "[fe80::1]:80"},
+	} {
+		u, _, err := ParseURL(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newAttempt(newSource(t, u, nil), &runState{}, u, TransportHTTP, nil)
+		line, rest, _ := strings.Cut(a.head("GET", "HTTP/1.0"), "\r\n")
+		if line != "GET "+want[0]+" HTTP/1.0" || !strings.HasPrefix(rest, "Host: "+want[1]+"\r\n") || strings.Contains(rest, "Authorization") {
+			t.Errorf("%s: %q %q", in, line, rest)
+		}
+		a.web = &auth.Sender{WWWAuth: base.HeaderValue{`Digest realm="r", nonce="n"`}, User: "u", Pass: "p"}
+		if err := a.web.Initialize(); err != nil {
+			t.Fatal(err)
+		}
+		a.opaque = "o"
+		if head := a.head("POST", "HTTP/1.0"); !strings.Contains(head, `uri="`+want[0]+`"`) || !strings.Contains(head, `, opaque="o"`+"\r\n") {
+			t.Errorf("%s: %q", in, head)
 		}
 	}
 }

@@ -21,27 +21,15 @@ import (
 // openWebSocket opens a tunnel over WebSocket (RFC 6455), whose messages are taken for
 // one stream of bytes.
 func (a *attempt) openWebSocket(ctx context.Context, network, address string) (*link, error) {
-	c, err := a.openWire(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails
 	key := base64.StdEncoding.EncodeToString(nonce[:])
-	r := bufio.NewReaderSize(c, maxAnswer)
-	err = a.within(ctx, c, func() error {
-		_, err := io.WriteString(c, "GET "+a.target()+" HTTP/1.1\r\nHost: "+a.host()+"\r\nUser-Agent: "+userAgent+
-			"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: rtsp.onvif.org\r\nSec-WebSocket-Key: "+key+"\r\n\r\n")
-		if err != nil {
-			return err
-		}
-		got, err := readAnswer(r)
-		if err == nil {
-			err = got.upgraded(key)
-		}
-		return err
-	})
+	c, r, got, err := a.get(ctx, network, address, "HTTP/1.1",
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: rtsp.onvif.org\r\nSec-WebSocket-Key: "+key+"\r\n")
 	if err != nil {
+		return nil, err
+	}
+	if err := got.upgraded(key); err != nil {
 		_ = c.raw.Close()
 		return nil, err
 	}

@@ -23,14 +23,20 @@ type Config struct {
 	TLS bool
 	// TunnelsOnly makes it a web server: RTSP is answered within tunnels only.
 	TunnelsOnly bool
+	// TunnelUser and TunnelPassword are what tunnels are opened for; empty = for all.
+	// It is beside what a camera wants.
+	TunnelUser, TunnelPassword string
+	TunnelAuth                 AuthScheme // 0 = digest with MD5
 }
 
 // ServerStats are counters over all cameras.
 type ServerStats struct {
-	Accepted    uint64 // connections taken
-	Open        int    // connections open now
-	HTTPTunnels uint64 // tunnels opened over two connections
-	WebSockets  uint64 // tunnels opened over one
+	Accepted     uint64 // connections taken
+	Open         int    // connections open now
+	HTTPTunnels  uint64 // tunnels opened over two connections
+	WebSockets   uint64 // tunnels opened over one
+	TunnelLogins uint64 // requests with the right login for tunnels
+	FailedLogins uint64 // requests with a wrong one
 }
 
 // Server holds simulated cameras. Its methods may be called from any goroutine.
@@ -41,7 +47,10 @@ type Server struct {
 	udp  udpPair
 	wg   sync.WaitGroup
 
+	nonce nonce // of tunnels
+
 	accepted, httpTunnels, webSockets atomic.Uint64
+	tunnelLogins, failedLogins        atomic.Uint64
 
 	mu       sync.Mutex
 	closed   bool
@@ -67,6 +76,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg:     cfg,
+		nonce:   newNonce(),
 		halves:  map[string]*half{},
 		cameras: map[string]*Handle{},
 		conns:   map[*conn]struct{}{},
@@ -178,6 +188,7 @@ func (s *Server) Stats() ServerStats {
 	return ServerStats{
 		Accepted: s.accepted.Load(), Open: len(s.conns),
 		HTTPTunnels: s.httpTunnels.Load(), WebSockets: s.webSockets.Load(),
+		TunnelLogins: s.tunnelLogins.Load(), FailedLogins: s.failedLogins.Load(),
 	}
 }
 

@@ -54,6 +54,9 @@ func (c *conn) tunnel(r *bufio.Reader) *bufio.Reader {
 		c.answerHTTP("400 Bad Request", "Connection: close")
 		return nil
 	}
+	if !c.mayTunnel(req) {
+		return nil
+	}
 	cookie := req.header.Get("X-Sessioncookie")
 	switch {
 	case strings.EqualFold(req.header.Get("Upgrade"), "websocket"):
@@ -67,6 +70,33 @@ func (c *conn) tunnel(r *bufio.Reader) *bufio.Reader {
 		c.answerHTTP("404 Not Found", "Connection: close")
 		return nil
 	}
+}
+
+// mayTunnel judges the login of a request for a tunnel.
+func (c *conn) mayTunnel(req *request) bool {
+	s := c.server
+	if s.cfg.TunnelUser == "" {
+		return true
+	}
+	scheme := s.cfg.TunnelAuth
+	if scheme == 0 {
+		scheme = AuthDigestMD5
+	}
+	header := req.header.Get("Authorization")
+	switch scheme.check(header, req.method, s.cfg.TunnelUser, s.cfg.TunnelPassword, s.nonce) {
+	case loginRight:
+		_, params, _ := strings.Cut(header, " ")
+		if uri := parseParams(params)["uri"]; scheme == AuthBasic || uri == req.url.RequestURI() {
+			s.tunnelLogins.Add(1)
+			return true
+		}
+		s.failedLogins.Add(1)
+	case loginWrong:
+		s.failedLogins.Add(1)
+	case loginMissing, loginStale:
+	}
+	c.answerHTTP("401 Unauthorized", append(scheme.challenges(s.nonce, false), "Connection: close")...)
+	return false
 }
 
 func (c *conn) answerHTTP(status string, header ...string) bool {
