@@ -29,9 +29,11 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// the tests wait for timeouts most of the time
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		panic(err)
+	// the tests wait for timeouts most of the time, which fuzzing does not
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }
