@@ -55,8 +55,8 @@ func conversation(b []byte, end string) []byte {
 	for len(b) > 0 {
 		switch kind := number(); kind % 4 {
 		case 0: // a frame
-			payload := take(number())
-			out.WriteString("$" + string([]byte{byte(kind), 0, byte(len(payload))}) + payload)
+			payload := take(kind/64*256 + number())
+			out.WriteString("$" + string([]byte{byte(kind), byte(len(payload) >> 8), byte(len(payload))}) + payload)
 			continue
 		case 1:
 			out.WriteString("OPTIONS rtsp://camera/ RTSP/1.0" + end)
@@ -79,6 +79,7 @@ func addConversations(f *testing.F) {
 	for _, text := range []string{
 		head + "a\nb\n" + frame + head + "\n\n\n\n",
 		sound + "a\nb\n" + frame + "OPTIONS * RTSP/1.0\nCSeq: 1\n\n",
+		"\x80\x10" + strings.Repeat("x\n", 300),
 		frame + "$\x01\x00\x00" + head + "body",
 		"\n\r\n" + head + "body",
 		"RTSP/1.0 200 OK\nCSeq: 1\r\n\n" + frame,
