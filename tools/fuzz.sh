@@ -7,8 +7,9 @@
 #
 # An input that fails is printed and stays in the package's testdata/fuzz: commit it
 # with the fix. With FUZZ_FOUND it is moved to that folder, and the tree stays clean.
-# FUZZ_FLAGS go to go test. Inputs are made smaller for seconds only: of targets with
-# goroutines or sockets no two runs cover the same, and Go would try for a minute each time. All targets have their time before a failure is one.
+# FUZZ_FLAGS go to go test. All targets have their time before a failure is one. Inputs
+# are made smaller for seconds only: of targets with goroutines or sockets no two runs
+# cover the same, and Go would try for a minute each time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 time=${1:?how long each, for example 10s}
