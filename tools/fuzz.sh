@@ -2,8 +2,8 @@
 # Fuzzes the fuzz targets of the module, $1 (a Go duration) each:
 #
 #   tools/fuzz.sh 10s           all of them
-#   tools/fuzz.sh 60s 6         one sixth of them, another one with every commit
-#   tools/fuzz.sh 60s 6 2       the third of six parts
+#   tools/fuzz.sh 60s 10        one tenth of them, another one with every commit
+#   tools/fuzz.sh 60s 10 2      the third of ten parts
 #
 # An input that fails is printed and stays in the package's testdata/fuzz: commit it
 # with the fix. With FUZZ_FOUND it is moved to that folder, and the tree stays clean.
