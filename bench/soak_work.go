@@ -23,8 +23,11 @@ func (s *soak) neverRead(ctx context.Context) error {
 		before := s.stuck
 		err = poll(ctx, time.Minute, time.Second, "a client that never reads is cut", func() (bool, error) {
 			t, err := s.totals(ctx)
+			if err != nil {
+				return false, err
+			}
 			s.stuck = int(t["frameport_slow_consumers_total"])
-			return s.stuck > before, err
+			return s.stuck > before, nil
 		})
 		leave()
 		if ctx.Err() != nil {
