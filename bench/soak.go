@@ -128,7 +128,7 @@ func measureSoak(ctx context.Context, l *lab) error {
 		return err
 	}
 	frames, early, late := agesOf(watched, begin, l.window)
-	for _, text := range s.found.first(20) {
+	for _, text := range s.found.all() {
 		l.say("    broken: %s", text)
 	}
 	broken, judged := s.found.result()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -10,22 +11,27 @@ import (
 // findings are the invariants that a run broke, see package invariant, and how often each
 // was there to be judged. Its methods may be called from any goroutine.
 type findings struct {
-	mu     sync.Mutex
-	broken int
-	list   []string // the first of them
-	seen   map[string]int
+	mu   sync.Mutex
+	list map[string][]string // the first of each kind
+	n    map[string]int      // all of it
+	seen map[string]int
 }
 
-const keptFindings = 1000
+// keptFindings is how many of a kind are kept.
+const keptFindings = 5
 
-// add notes what was broken, and by whom.
+// add notes what was broken, and by whom. What comes before a colon is the kind.
 func (f *findings) add(who string, broken ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.n == nil {
+		f.n, f.list = map[string]int{}, map[string][]string{}
+	}
 	for _, text := range broken {
-		f.broken++
-		if len(f.list) < keptFindings {
-			f.list = append(f.list, who+": "+text)
+		kind, _, _ := strings.Cut(text, ":")
+		f.n[kind]++
+		if len(f.list[kind]) < keptFindings {
+			f.list[kind] = append(f.list[kind], who+": "+text)
 		}
 	}
 }
@@ -63,11 +69,14 @@ func sightings() []string {
 	}
 }
 
-// first returns the first so many findings, for people.
-func (f *findings) first(n int) []string {
+// all returns what is kept, for people.
+func (f *findings) all() (list []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.list[:min(n, len(f.list))])
+	for _, kind := range slices.Sorted(maps.Keys(f.list)) {
+		list = append(list, f.list[kind]...)
+	}
+	return list
 }
 
 // result returns how often invariants were broken and what to say about it. A check that
@@ -75,19 +84,21 @@ func (f *findings) first(n int) []string {
 func (f *findings) result() (broken int, detail string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	broken = f.broken
-	list := slices.Sorted(slices.Values(f.list))
-	var seen []string
+	var seen, wrong []string
+	for _, kind := range slices.Sorted(maps.Keys(f.n)) {
+		broken += f.n[kind]
+		wrong = append(wrong, fmt.Sprintf("%d like %s", f.n[kind], f.list[kind][0]))
+	}
 	for _, what := range sightings() {
 		if f.seen[what] == 0 {
 			broken++
-			list = append(list, "not checked, for there were none: "+what)
+			wrong = append(wrong, "not checked, for there were none: "+what)
 		}
 		seen = append(seen, fmt.Sprintf("%d %s", f.seen[what], what))
 	}
 	detail = "judged: " + strings.Join(seen, ", ")
-	if len(list) > 0 {
-		detail += "; the first: " + list[0]
+	if len(wrong) > 0 {
+		detail += "; broken: " + strings.Join(wrong, ", ")
 	}
 	return broken, detail
 }
