@@ -237,6 +237,7 @@ func wsPair(t *testing.T) (*webSocket, net.Conn) {
 	t.Helper()
 	mine, theirs := net.Pipe()
 	t.Cleanup(func() { _, _ = mine.Close(), theirs.Close() })
+	_ = theirs.SetDeadline(time.Now().Add(time.Minute)) // a mistake becomes an error
 	return &webSocket{Conn: mine, r: bufio.NewReaderSize(mine, maxAnswer), patience: time.Minute}, theirs
 }
 
