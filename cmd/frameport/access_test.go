@@ -11,10 +11,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	frameportv1 "github.com/frameport/frameport/api/frameport/v1"
 	"github.com/frameport/frameport/auth"
 	"github.com/frameport/frameport/auth/authtest"
 	"github.com/frameport/frameport/config"
@@ -91,8 +97,26 @@ func TestTokenForANumber(t *testing.T) {
 	}
 }
 
-// A worker with TLS and tokens, from the command line to the log, and nothing shows a
-// token anywhere.
+// audited are the audit lines of a log, as call, camera, who and outcome.
+func audited(t *testing.T, log string) (lines []string) {
+	t.Helper()
+	line := regexp.MustCompile(`^time=\S+ level=INFO msg=audit call=(\S+) camera=(\S+) who=(\S+) from=(?:"unix:pid=[^"]+"|127\.0\.0\.1:\d+) outcome=(\S+)$`)
+	for l := range strings.Lines(log) {
+		if !strings.Contains(l, "audit") {
+			continue
+		}
+		m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n"))
+		if m == nil {
+			t.Errorf("an audit line with something else: %s", l)
+			continue
+		}
+		lines = append(lines, strings.Join(m[1:], " "))
+	}
+	return lines
+}
+
+// A worker with TLS and tokens, from the command line to the log: each attempt to change a
+// camera is one line there, and nothing shows a token or a camera's password anywhere.
 func TestWorkerWithTLSAndTokens(t *testing.T) {
 	ca := authtest.NewCA(t)
 	pair := ca.Issue(t, []string{"127.0.0.1"})
@@ -115,11 +139,24 @@ func TestWorkerWithTLSAndTokens(t *testing.T) {
 	}
 	at, local := "--address="+w.grpc, "--address=unix:"+socket
 	secure := "--tls-ca=" + ca.File
-	camera(0, "added door", "add", "door", "rtsp://127.0.0.1:1025/x", "-l", "site=north", at, secure, "--token-file="+operatorFile)
+	const stored, changed = "c4n4ry/st0red", "c4n4ry/ch4nged"
+	passwordFile := func(password string) string {
+		path := filepath.Join(t.TempDir(), "password")
+		authtest.Write(t, path, []byte(password))
+		return "--password-file=" + path
+	}
+	camera(0, "added door", "add", "door", "rtsp://127.0.0.1:1025/x", "-l", "site=north", "--username=root", passwordFile(stored), at, secure, "--token-file="+operatorFile)
 	camera(0, "added yard", "add", "yard", "rtsp://127.0.0.1:1025/y", local)
 	camera(0, "door", "list", at, secure, "--token-file="+viewerFile)
 	camera(1, "[NotFound CAMERA_NOT_FOUND]", "show", "yard", at, secure, "--token-file="+viewerFile)
+	camera(0, "updated door", "update", "door", "--max-fps=3", at, secure, "--token-file="+operatorFile)
+	camera(0, "updated door", "update", "door", passwordFile(changed), at, secure, "--token-file="+operatorFile)
+	camera(1, "[InvalidArgument INVALID_DECODE_POLICY]", "update", "door", "--max-fps=-3", passwordFile(stored), at, secure, "--token-file="+operatorFile)
+	camera(1, "[AlreadyExists CAMERA_ALREADY_EXISTS]", "add", "door", "rtsp://127.0.0.1:1025/z", "--username=root", passwordFile(stored), local)
+	camera(1, "[PermissionDenied PERMISSION_DENIED]", "update", "door", passwordFile(stored), at, secure, "--token-file="+viewerFile)
 	camera(1, "[PermissionDenied PERMISSION_DENIED]", "remove", "door", at, secure, "--token-file="+viewerFile)
+	camera(1, "[Unauthenticated TOKEN_INVALID]", "remove", "door", at, secure, "--token-file="+noneFile)
+	camera(0, "password_set", "show", "door", local)
 	camera(1, "[Unauthenticated TOKEN_INVALID]", "list", at, secure, "--token-file="+noneFile)
 	camera(1, "give it with --token-file or in FRAMEPORT_TOKEN", "list", at, secure)
 	camera(1, "if it is a worker with TLS, give --tls-ca", "list", at, "--token-file="+operatorFile)
@@ -128,6 +165,7 @@ func TestWorkerWithTLSAndTokens(t *testing.T) {
 	camera(1, "is a directory", "list", at, "--token-file="+t.TempDir())
 	t.Setenv(tokenEnvironment, operator)
 	camera(0, "yard", "list", at, secure)
+	camera(0, "removed yard", "remove", "yard", at, secure)
 	camera(1, "[Unauthenticated TOKEN_INVALID]", "list", at, secure, "--token-file="+noneFile)
 
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool}}
@@ -185,12 +223,20 @@ func TestWorkerWithTLSAndTokens(t *testing.T) {
 	})
 
 	text := w.log.String()
-	contains(t, text, "msg=audit call=AddCamera camera=door who=operator from=127.0.0.1:", "call=AddCamera camera=yard who=local from=\"unix:pid=",
-		"call=RemoveCamera camera=door who=viewer", "outcome=PERMISSION_DENIED", "auth file reloaded", "auth file not reloaded, the old one stays in force", "certificate reloaded")
-	for _, secret := range []string{operator, viewer, none} {
-		for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), authtest.Hash(secret)} {
+	contains(t, text, "auth file reloaded", "auth file not reloaded, the old one stays in force", "certificate reloaded")
+	want := []string{
+		"AddCamera door operator OK", "AddCamera yard local OK",
+		"UpdateCamera door operator OK", "UpdateCamera door operator OK", "UpdateCamera door operator INVALID_DECODE_POLICY",
+		"AddCamera door local CAMERA_ALREADY_EXISTS", "UpdateCamera door viewer PERMISSION_DENIED",
+		"RemoveCamera door viewer PERMISSION_DENIED", "RemoveCamera door nobody TOKEN_INVALID", "RemoveCamera yard operator OK",
+	}
+	if got := audited(t, text); !slices.Equal(got, want) {
+		t.Errorf("audit lines\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for _, secret := range []string{operator, viewer, none, stored, changed, "c4n4ry"} {
+		for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte("root:" + secret)), authtest.Hash(secret)} {
 			if strings.Contains(text+seen.String(), form) {
-				t.Error("a token got out")
+				t.Error("a secret got out")
 			}
 		}
 	}
@@ -212,23 +258,65 @@ func TestOpenSocketAsksForTokens(t *testing.T) {
 	}
 }
 
-// Whoever runs a worker that strangers can reach sees it everywhere.
+// Whoever runs a worker that strangers can reach sees it everywhere. The doctor has the
+// worker's settings, here from the environment, and does not ask it.
 func TestInsecureShows(t *testing.T) {
-	w := startGuarded(t, config.Worker{Insecure: true})
-	resp, err := http.Get("http://" + w.http + "/metrics")
+	serve := []string{
+		"serve", "--grpc-address=127.0.0.1:0,0.0.0.0:0", "--http-address=127.0.0.1:0", "--state-dir=",
+		"--backend=cpu", "--log-format=text", "--core-dumps", // the last so that this process stays as it is
+	}
+	if _, errs, status := command(t, "", serve...); status != 1 || !strings.Contains(errs, "give --insecure") {
+		t.Fatalf("strangers can reach it: status %d, %s", status, errs)
+	}
+	t.Setenv("FRAMEPORT_INSECURE", "true")
+	out, errs, status := command(t, "", "doctor", "--backend=cpu")
+	if status != 0 || !regexp.MustCompile(`(?m)^insecure +yes: `).MatchString(out) || !regexp.MustCompile(`(?m)^tls +none: --tls-cert`).MatchString(out) {
+		t.Errorf("doctor: status %d, %s%s", status, out, errs)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var log output
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the worker wrote:\n%s", &log)
+		}
+	})
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, serve, streams{strings.NewReader(""), io.Discard, &log}) }()
+	var at []string
+	until(t, "the worker to serve", func() bool {
+		at = regexp.MustCompile(`INF serving .*grpc="?(\S+),\[?[0:.]+\]?:(\d+)"? http=(\S+)`).FindStringSubmatch(log.String())
+		return at != nil || len(ended) > 0
+	})
+	if at == nil {
+		t.Fatalf("the worker ended: %s", &log)
+	}
+	for _, address := range []string{at[1], "127.0.0.1:" + at[2]} { // the second one is open to everybody
+		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := frameportv1.NewWorkerServiceClient(conn).GetWorker(ctx, &frameportv1.GetWorkerRequest{})
+		if a := r.GetWorker().GetAccess(); err != nil || !a.GetInsecure() || a.GetTls() || a.GetLogin() {
+			t.Errorf("%s: %v, %v", address, a, err)
+		}
+		_ = conn.Close()
+	}
+	resp, err := http.Get("http://" + at[3] + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status, err)
 	}
-	contains(t, string(body), "frameport_insecure 1")
-	contains(t, w.log.String(), "msg=\"insecure: ")
-	t.Setenv("FRAMEPORT_INSECURE", "true")
-	out, _, _ := command(t, "", "doctor", "--backend=cpu")
-	contains(t, out, "insecure", "yes: ", "tls", "none: --tls-cert")
+	contains(t, string(body), "\nframeport_insecure 1\n")
+	contains(t, log.String(), "WRN insecure: ")
+	stop()
+	if status := <-ended; status != 0 {
+		t.Errorf("status %d: %s", status, &log)
+	}
 }
 
 func TestDoctorLooksAtTheFiles(t *testing.T) {
