@@ -5,7 +5,7 @@
 //
 // Two parts, divided by the first line end: a JSON header with format, version,
 // length and SHA-256 of the second part, and the second part, a JSON array of
-// cameras with the field names of the API. The file is mode 0600 in a folder of mode
+// cameras, one a line, with the field names of the API. The file is mode 0600 in a folder of mode
 // 0700; one that group or others can access is refused. With a [Key] all of it is
 // encrypted, in version 2 of the header (Note: [Sealing]); without one it holds passwords
 // in the clear.

@@ -29,8 +29,9 @@ type File struct {
 
 	plain bool // there is a key, and what was read is not encrypted
 
-	mu   sync.Mutex
-	lock *os.File // nil after Close
+	mu      sync.Mutex
+	encoder encoder
+	lock    *os.File // nil after Close
 }
 
 // Open locks the state folder dir, which is made when it is missing, and returns
@@ -128,17 +129,17 @@ func (f *File) load() ([]config.Record, error) {
 // crash; with an error the file is as it was, unless the very last step, the
 // folder's sync, failed.
 func (f *File) Save(ctx context.Context, records []config.Record) error {
-	data, err := encode(records)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lock == nil {
+		return ErrClosed
+	}
+	data, err := f.encoder.encode(records)
 	if err == nil && f.key != nil {
 		data, err = seal(data, f.key)
 	}
 	if err != nil {
 		return fmt.Errorf("state file: %w", err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.lock == nil {
-		return ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
 		return err

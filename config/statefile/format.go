@@ -33,28 +33,39 @@ type record struct {
 	Spec    json.RawMessage `json:"spec,omitempty"`
 }
 
-func encode(records []config.Record) ([]byte, error) {
-	list := make([]record, 0, len(records))
-	for _, r := range records {
-		out := record{ID: r.ID, Removed: r.Removed}
-		if !r.Added.IsZero() {
-			added := r.Added.UTC()
-			out.Added = &added
-		}
-		if !r.Removed {
-			spec, err := config.EncodeCamera(r.Spec)
+// encoder makes the file of records. It keeps each camera's line until the camera
+// changes: every change writes all of them.
+type encoder struct {
+	lines map[string]line
+}
+
+type line struct {
+	of   config.Record
+	text []byte
+}
+
+// encode returns the file: a line for the header, and one for each camera.
+func (e *encoder) encode(records []config.Record) ([]byte, error) {
+	lines := make(map[string]line, len(records))
+	body := []byte("[")
+	for i, r := range records {
+		l, known := e.lines[r.ID]
+		if !known || !l.says(r) {
+			text, err := encodeRecord(r)
 			if err != nil {
 				return nil, fmt.Errorf("camera %s: %w", r.ID, err)
 			}
-			out.Spec = spec
+			r.Spec = r.Spec.Clone()
+			l = line{r, text}
 		}
-		list = append(list, out)
+		lines[r.ID] = l
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(append(body, '\n'), l.text...)
 	}
-	body, err := json.MarshalIndent(list, "", " ")
-	if err != nil {
-		return nil, err
-	}
-	body = append(body, '\n')
+	e.lines = lines
+	body = append(body, "\n]\n"...)
 	head, err := header{Format: formatName, Version: formatVersion}.encode(body)
 	if err != nil {
 		return nil, err
@@ -62,7 +73,27 @@ func encode(records []config.Record) ([]byte, error) {
 	return append(head, body...), nil
 }
 
-// encode returns the header's line for body.
+// says whether the line is that of the record.
+func (l line) says(r config.Record) bool {
+	return l.of.Removed == r.Removed && l.of.Added.Equal(r.Added) && l.of.Spec.Equal(r.Spec)
+}
+
+func encodeRecord(r config.Record) ([]byte, error) {
+	out := record{ID: r.ID, Removed: r.Removed}
+	if !r.Added.IsZero() {
+		added := r.Added.UTC()
+		out.Added = &added
+	}
+	if !r.Removed {
+		spec, err := config.EncodeCamera(r.Spec)
+		if err != nil {
+			return nil, err
+		}
+		out.Spec = spec
+	}
+	return json.Marshal(out)
+}
+
 func (h header) encode(body []byte) ([]byte, error) {
 	sum := sha256.New()
 	if h.Cipher != "" {

@@ -11,7 +11,7 @@ import (
 func FuzzDecode(f *testing.F) {
 	c := config.Camera{URL: "rtsp://h/x"}
 	c.EnsureDefaults()
-	good, err := encode([]config.Record{{ID: "a", Spec: c}, {ID: "b", Removed: true}})
+	good, err := new(encoder).encode([]config.Record{{ID: "a", Spec: c}, {ID: "b", Removed: true}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := encode(records)
+		again, err := new(encoder).encode(records)
 		if err != nil {
 			t.Fatal(err)
 		}
