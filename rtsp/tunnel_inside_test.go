@@ -219,6 +219,32 @@ func TestTunnelHead(t *testing.T) {
 	}
 }
 
+// A tunnel is the one connection of its attempt, and what the web server's challenge said
+// is not told to the camera.
+func TestTunnelIsTheConnection(t *testing.T) {
+	t.Parallel()
+	for transport, text := range map[Transport]string{
+		TransportHTTP: "HTTP/1.0 200 OK\r\n\r\n", TransportTCP: "",
+	} {
+		u := webServer(t, text)
+		a := newAttempt(newSource(t, u, nil), &runState{}, u, transport, nil)
+		a.opaque = "the web server's"
+		c, err := a.dial(t.Context(), "tcp", u.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.opaque != "" {
+			t.Errorf("%v: opaque %q", transport, a.opaque)
+		}
+		if _, err := a.dial(t.Context(), "tcp", u.Address()); fault.ClassOf(err) != fault.Policy {
+			t.Errorf("%v: a second one: %v", transport, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // FuzzTunnelAnswer reads any answer within bounds.
 func FuzzTunnelAnswer(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nrest"))
