@@ -210,7 +210,7 @@ func (p *pinging) ping(n int, every time.Duration, before func()) int {
 		if p.fr.WritePing(false, [8]byte{byte(i)}) != nil {
 			return i
 		}
-		time.Sleep(every)
+		<-time.After(every) // of the bubble
 		synctest.Wait()
 		select {
 		case <-p.gone:

@@ -156,7 +156,7 @@ func TestDeadClientCostsOneFrame(t *testing.T) {
 			t.Helper()
 			for range n {
 				door.publish(frame.Drops{})
-				time.Sleep(40 * time.Millisecond)
+				<-time.After(40 * time.Millisecond) // of the bubble
 				synctest.Wait()
 				if got := cameras.account.Frames(); got > ringSize+held {
 					t.Fatalf("%d frames live, of which the ring has %d", got, ringSize)
@@ -173,7 +173,7 @@ func TestDeadClientCostsOneFrame(t *testing.T) {
 		if n := renderer.encodes.Load(); n != 2 || slow.Load() != 0 {
 			t.Errorf("%d pictures were made for a client that takes none, which was cut %d times", n, slow.Load())
 		}
-		time.Sleep(DefaultSlowConsumer)
+		<-time.After(DefaultSlowConsumer) // of the bubble
 		publish(20, 0)
 		if n := renderer.encodes.Load(); n != 2 || slow.Load() != 1 {
 			t.Errorf("%d pictures after it was cut %d times", n, slow.Load())

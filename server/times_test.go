@@ -134,7 +134,7 @@ func dribble(w io.Writer, text string) {
 		if _, err := io.WriteString(w, text[i:i+1]); err != nil {
 			return
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second) // of the bubble
 	}
 }
 

@@ -344,7 +344,7 @@ func TestSlowloris(t *testing.T) {
 					if _, err := io.WriteString(w, begin[n%len(begin):][:1]); err != nil {
 						return
 					}
-					time.Sleep(time.Second)
+					<-time.After(time.Second) // of the bubble
 				}
 			})
 			if got < 5*time.Second || got > 6*time.Second {
