@@ -2,6 +2,7 @@ package camera
 
 import (
 	"github.com/frameport/frameport/config"
+	"github.com/frameport/frameport/frame"
 	"github.com/frameport/frameport/internal/failpoint"
 	"github.com/frameport/frameport/rtsp"
 )
@@ -54,18 +55,14 @@ func (c *camera) snapshot() Snapshot {
 
 // counters returns the figures with those of the sources.
 func (t *totals) counters(sum sourceTotals) Counters {
-	drops := t.drops()
-	queue := t.overrun.Load()
-	drops.Decode -= min(queue, drops.Decode)
-	drops.Network = sum.dropped
 	return Counters{
 		AccessUnits:     t.units.Load(),
 		KeyFrames:       t.keyUnits.Load(),
 		FramesDecoded:   t.decoded.Load(),
 		FramesPublished: t.published.Load(),
 		FramesCorrupt:   t.corrupt.Load(),
-		Dropped:         drops,
-		DroppedQueue:    queue,
+		Dropped:         frame.Drops{Policy: t.policy.Load(), Network: sum.dropped, Decode: t.decode.Load()},
+		DroppedQueue:    t.overrun.Load(),
 		PacketsReceived: sum.packets,
 		PacketsLost:     sum.lost,
 		BytesReceived:   sum.bytes,

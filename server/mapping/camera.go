@@ -14,6 +14,15 @@ func Camera(c camera.Snapshot) *frameportv1.Camera {
 	return &frameportv1.Camera{CameraId: c.ID, Spec: Spec(c.Spec), Status: status(c)}
 }
 
+// sequence is the newest frame's in the camera's epoch: a frame of the one before has
+// none in it.
+func sequence(c camera.Snapshot) uint64 {
+	if c.LastFrameID.Epoch != c.Epoch {
+		return 0
+	}
+	return c.LastFrameID.Sequence
+}
+
 func status(c camera.Snapshot) *frameportv1.CameraStatus {
 	s := &frameportv1.CameraStatus{
 		State:         State(c.State),
@@ -27,7 +36,7 @@ func status(c camera.Snapshot) *frameportv1.CameraStatus {
 		DecodedFps:    c.DecodedFPS,
 		Bitrate:       c.Bitrate,
 		Epoch:         c.Epoch,
-		Sequence:      c.LastFrameID.Sequence,
+		Sequence:      sequence(c),
 		LastFrameTime: timestamp(c.LastFrame),
 		Clock:         clock(c.Clock),
 		Gop:           gop(c.GOP),

@@ -225,6 +225,14 @@ func TestCameraStatus(t *testing.T) {
 		Clock: camera.ClockStatus{Source: media.ClockRTCP, Offset: -time.Second, ErrorBound: time.Millisecond}, Transport: "TCP", Backend: "CPU",
 		Memory: camera.Memory{Device: camera.DeviceMemory{Decoder: 1, Ring: 2, Other: 3}, Host: 4},
 	}
+	if got := Camera(s).GetStatus(); got.GetEpoch() != 4 || got.GetSequence() != 9 {
+		t.Errorf("frame %d of epoch %d", got.GetSequence(), got.GetEpoch())
+	}
+	s.Epoch = 5 // no frame yet
+	if got := Camera(s).GetStatus(); got.GetEpoch() != 5 || got.GetSequence() != 0 || !got.GetLastFrameTime().AsTime().Equal(now) {
+		t.Errorf("frame %d of epoch %d, in which there is none yet", got.GetSequence(), got.GetEpoch())
+	}
+	s.Epoch = 4
 	// Give every counter another value and look for all of them on the wire.
 	v := reflect.ValueOf(&s.Counters).Elem()
 	n := uint64(100)

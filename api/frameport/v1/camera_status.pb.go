@@ -711,9 +711,10 @@ type CameraStatus struct {
 	DecodedFps float64 `protobuf:"fixed64,11,opt,name=decoded_fps,json=decodedFps,proto3" json:"decoded_fps,omitempty"`
 	// Bits of video received per second, over the last few seconds.
 	Bitrate float64 `protobuf:"fixed64,12,opt,name=bitrate,proto3" json:"bitrate,omitempty"`
-	// Position of the newest frame. Epoch 0 = not connected yet.
+	// Epoch that the camera is in, see Frame.epoch. 0 = not connected yet.
 	Epoch uint64 `protobuf:"varint,13,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// Sequence number of the newest frame in epoch. 0 = none yet.
+	// Sequence number of the newest frame in this epoch. 0 = none yet, also while the newest
+	// frame is of the epoch before.
 	Sequence uint64 `protobuf:"varint,14,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// received_time of the newest frame. Unset = none yet.
 	LastFrameTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=last_frame_time,json=lastFrameTime,proto3" json:"last_frame_time,omitempty"`
