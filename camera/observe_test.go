@@ -1,6 +1,7 @@
 package camera
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 )
@@ -21,6 +22,9 @@ func TestCountersOfOneMoment(t *testing.T) {
 			}
 		}
 	})
+	for totals.overrun.Load() == 0 {
+		runtime.Gosched()
+	}
 	for range 200_000 {
 		if c := totals.counters(sourceTotals{}); c.Dropped.Decode != 5 {
 			t.Errorf("%d pictures that the decoder dropped, of 5", c.Dropped.Decode)
