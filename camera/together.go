@@ -97,7 +97,11 @@ func (m *Manager) carryOut(ctx context.Context, changes []*change) {
 	}
 	var failed error
 	if len(edits) > 0 {
-		failed = m.save(ctx, edits)
+		var saving change
+		saving.guarded(func() { failed = m.save(ctx, edits) })
+		if saving.panic != nil { // else everybody would wait for ever
+			failed = fmt.Errorf("%w and is not in force: %w", ErrNotSaved, saving.panic)
+		}
 	}
 	for i, c := range changes {
 		switch s := ready[i]; {

@@ -18,9 +18,13 @@ type slowStore struct {
 	memory
 	entered chan struct{} // a save has begun
 	let     chan error    // its outcome
+	broken  atomic.Bool   // it panics
 }
 
 func (g *slowStore) Save(ctx context.Context, r []config.Record) error {
+	if g.broken.Load() {
+		panic("broken")
+	}
 	g.entered <- struct{}{}
 	if err := errors.Join(<-g.let, ctx.Err()); err != nil {
 		return err
@@ -195,6 +199,25 @@ func TestChangeThatPanics(t *testing.T) {
 	b.nextSave(nil)
 	b.results.Wait()
 	if b.listed() != "b first" || b.store.ids() != "b first" {
+		t.Errorf("listed %q, saved %q", b.listed(), b.store.ids())
+	}
+}
+
+// When saving panics nobody waits for ever.
+func TestSavingThatPanics(t *testing.T) {
+	b := newBurst(t, nil)
+	b.store.broken.Store(true)
+	b.add(t.Context(), "a", wants(t, "a", ErrNotSaved))
+	b.add(t.Context(), "b", wants(t, "b", ErrNotSaved))
+	b.save(nil)
+	b.results.Wait()
+	b.store.broken.Store(false)
+	b.results.Go(func() { b.nextSave(nil) })
+	if _, err := b.m.Add(t.Context(), "c", config.Camera{URL: "rtsp://h/c"}); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	b.results.Wait()
+	if b.listed() != "c first" || b.store.ids() != "c first" {
 		t.Errorf("listed %q, saved %q", b.listed(), b.store.ids())
 	}
 }

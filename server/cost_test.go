@@ -445,7 +445,8 @@ func TestGuessingPasswords(t *testing.T) {
 
 // What has been guessed is forgotten in time.
 func TestGuessesAreForgotten(t *testing.T) {
-	g, now := guesses{}, time.Now()
+	var g guesses
+	now := time.Now()
 	for range maxGuesses {
 		if g.over("door", now) {
 			t.Fatal("over too early")
@@ -456,8 +457,8 @@ func TestGuessesAreForgotten(t *testing.T) {
 		t.Error("not for its time, or for others")
 	}
 	g.wrong("yard", now.Add(guessTime))
-	if len(g) != 1 {
-		t.Errorf("left over: %v", g)
+	if len(g.of) != 1 {
+		t.Errorf("left over: %v", g.of)
 	}
 }
 

@@ -41,9 +41,8 @@ type Server struct {
 	// clients are the open connections, and lobby has their places.
 	clients  clients
 	lobby    *quota.Lobby
-	adding   adding
-	guessing sync.Mutex
-	guesses  guesses // under guessing
+	adding  adding
+	guesses guesses
 }
 
 // New makes a server; [Server.Run] starts it.
@@ -56,7 +55,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Cameras = rightsChange{cfg.Cameras, cfg.Access}
 	}
 	lobby := quota.NewLobby(cfg.Clients.Limits().Connections, NeedsNoLogin(cfg.Access), cfg.Logger)
-	s := &Server{lobby: lobby, cfg: cfg, access: access(), guesses: guesses{}, health: health.NewServer(), stopping: make(chan struct{})}
+	s := &Server{lobby: lobby, cfg: cfg, access: access(), health: health.NewServer(), stopping: make(chan struct{})}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(frameCodec{encoding.GetCodecV2("proto")}),
 		grpc.MaxRecvMsgSize(MaxRequestBytes),

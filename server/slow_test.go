@@ -21,12 +21,6 @@ import (
 	"github.com/frameport/frameport/frame"
 )
 
-// publishUntil publishes frames until ok holds.
-func publishUntil(t *testing.T, c *fakeCamera, what string, ok func() bool) {
-	t.Helper()
-	eventually(t, what, func() bool { c.publish(frame.Drops{}); return ok() })
-}
-
 func TestStreamFramesEndsForAClientThatNeverReads(t *testing.T) {
 	cameras := newFakeCameras(t, "door")
 	h := newHarness(t, cameras, newFakeRenderer(100_000), func(c *Config) { c.SlowConsumer = 200 * time.Millisecond })
