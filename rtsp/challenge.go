@@ -3,8 +3,6 @@ package rtsp
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 
@@ -92,73 +90,4 @@ func (a *attempt) reportLogin(o outcome) {
 		a.loginDone(o)
 		a.loginDone = nil
 	}
-}
-
-// challenges are the offers of a 401, as the library can read them.
-type challenges struct {
-	digest      []string // with MD5 or SHA-256
-	otherDigest bool     // with another algorithm
-	basic       []string
-	stale       bool
-	opaque      string
-}
-
-func parseChallenges(values []string) challenges {
-	var c challenges
-	for _, v := range values {
-		scheme, params, _ := strings.Cut(strings.TrimSpace(v), " ")
-		switch strings.ToLower(scheme) {
-		case "digest":
-			p := parseParams(params)
-			if strings.EqualFold(p["stale"], "true") {
-				c.stale = true
-			}
-			if p["nonce"] == "" {
-				continue
-			}
-			switch strings.ToUpper(p["algorithm"]) {
-			case "", "MD5", "SHA-256":
-				c.digest = append(c.digest, writeDigest(p))
-				if c.opaque == "" || strings.EqualFold(p["algorithm"], "SHA-256") {
-					c.opaque = p["opaque"]
-				}
-			default:
-				c.otherDigest = true
-			}
-		case "basic":
-			c.basic = append(c.basic, `Basic realm="`+parseParams(params)["realm"]+`"`)
-		}
-	}
-	return c
-}
-
-func writeDigest(p map[string]string) string {
-	s := fmt.Sprintf(`Digest realm="%s", nonce="%s"`, p["realm"], p["nonce"])
-	if alg := p["algorithm"]; alg != "" {
-		s += fmt.Sprintf(`, algorithm="%s"`, alg)
-	}
-	return s
-}
-
-// parseParams reads 'realm="a, b", nonce=c' with keys in lower case.
-func parseParams(s string) map[string]string {
-	out := make(map[string]string)
-	for s != "" {
-		key, rest, ok := strings.Cut(s, "=")
-		if !ok {
-			break
-		}
-		key = strings.ToLower(strings.Trim(key, " ,\t"))
-		var value string
-		if quoted, ok := strings.CutPrefix(strings.TrimLeft(rest, " "), `"`); ok {
-			value, s, _ = strings.Cut(quoted, `"`)
-		} else {
-			value, s, _ = strings.Cut(rest, ",")
-			value = strings.TrimSpace(value)
-		}
-		if _, twice := out[key]; !twice && !strings.ContainsAny(value, "\"\r\n") {
-			out[key] = value
-		}
-	}
-	return out
 }

@@ -26,11 +26,10 @@ func sum16(h hash.Hash, s string) string {
 // digestOK checks a Digest response (RFC 2069 form) for user "admin".
 func digestOK(r *camRequest, password, nonce string) bool {
 	auth := r.header.Get("Authorization")
-	rest, ok := strings.CutPrefix(auth, "Digest ")
-	if !ok {
+	if !strings.HasPrefix(auth, "Digest ") {
 		return false
 	}
-	p := parseParams(rest)
+	p := splitOffers(auth)[0].params
 	sum := func(s string) string { return sum16(md5.New(), s) }
 	if strings.EqualFold(p["algorithm"], "SHA-256") {
 		sum = func(s string) string { return sum16(sha256.New(), s) }
@@ -63,6 +62,8 @@ func TestLoginMethods(t *testing.T) {
 		{"digest MD5", `WWW-Authenticate: Digest realm="a, b", nonce="n"`, "Digest", ""},
 		{"digest SHA-256", `WWW-Authenticate: Digest realm="cam", nonce="n", algorithm=SHA-256`, "Digest", ""},
 		{"digest and basic", "WWW-Authenticate: Basic realm=\"cam\"\r\nWWW-Authenticate: Digest realm=\"cam\", nonce=\"n\"", "Digest", ""},
+		{"both in one line", `WWW-Authenticate: Basic realm="cam", Digest realm="a, b", nonce="n"`, "Digest", ""},
+		{"both in one line, unknown digest", `WWW-Authenticate: Basic realm="cam", Digest realm="cam", nonce="n", algorithm=SHA-512-256`, "", "MD5 or SHA-256"},
 		{"lower case and opaque", `WWW-Authenticate: digest Realm="cam", nonce="n", opaque="opq"`, "Digest", ""},
 		{"basic only", `WWW-Authenticate: Basic realm="cam"`, "Basic", ""},
 		{"unknown digest and basic", "WWW-Authenticate: Basic realm=\"cam\"\r\nWWW-Authenticate: Digest realm=\"cam\", nonce=\"n\", algorithm=SHA-512-256", "", "MD5 or SHA-256"},

@@ -239,16 +239,3 @@ func FuzzSDP(f *testing.F) {
 		}
 	})
 }
-
-func FuzzChallenges(f *testing.F) {
-	f.Add(`Digest realm="a, b", nonce="n", stale=TRUE, algorithm=MD5, opaque=x`, `Basic realm="x"`)
-	f.Add(`digest nonce=n`, `Bearer`)
-	f.Fuzz(func(t *testing.T, a, b string) {
-		c := parseChallenges([]string{a, b})
-		for _, v := range append(c.digest, c.basic...) {
-			if strings.ContainsAny(v, "\r\n") {
-				t.Fatalf("line break in %q", v)
-			}
-		}
-	})
-}
