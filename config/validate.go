@@ -86,7 +86,7 @@ func (c Camera) validateURL(p *Problems) {
 		// Something else stands before "://", perhaps a login: don't repeat it.
 		p.Add(field, ReasonURL, "has no valid scheme; begin it with rtsp:// or rtsps://")
 	case slices.Contains([]string{"http", "https", "ws", "wss", "rtsph"}, strings.ToLower(scheme)):
-		p.Add(field, ReasonURL, "has scheme %q, which is not supported; for a tunnel through the camera's web server use rtsp://host:80/path (rtsps://host:443/path when encrypted) and transport HTTP or WEBSOCKET", scheme)
+		p.Add(field, ReasonURL, "has scheme %q, which is not supported; use rtsp or rtsps, also for a tunnel through the camera's web server: rtsp://host:80/path (rtsps://host:443/path when encrypted) and transport HTTP or WEBSOCKET", scheme)
 	case !strings.EqualFold(scheme, "rtsp") && !strings.EqualFold(scheme, "rtsps"):
 		p.Add(field, ReasonURL, "has scheme %q, which is not supported; use rtsp or rtsps", scheme)
 	case rest == "" || strings.ContainsRune("/?#:", rune(rest[0])):
