@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 
 	"github.com/frameport/frameport/config"
 )
@@ -18,33 +19,71 @@ func rationingProcessors(l config.Limits) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// heapPressure returns how much of GOMEMLIMIT Go's memory takes without its garbage, from
-// 0 to 1, and 0 when there is no limit. What C libraries take is in neither.
+// Note: [What of the heap counts]
 //
-// Garbage must not count: Go collects when the heap has doubled or the limit is near, so
-// the memory of a worker that needs half of its limit fills up to the limit between
-// collections, and stays there. What is needed is known from the last collection, which is
-// never long ago when it matters: as less is left for garbage they follow each other.
-func heapPressure() float64 {
+// Pressure is what Go's memory needs of GOMEMLIMIT: what the last collection left in use,
+// stacks, and Go's own. Garbage must not count. Go collects when the heap has doubled or
+// the limit is near, so the memory of a worker that needs half of its limit fills up to
+// the limit between collections, and stays there. For the same reason free places between
+// objects don't count: most are those of garbage that is swept.
+//
+// But what was in use then may be less than what is in use now, or, when cameras have just
+// given way, more. So when it matters, and nothing was collected since the last look, this
+// collects: when what is taken with all garbage reaches the first step, once in ten
+// seconds, as it may be garbage every time; and at every look while what is in use
+// reaches that step, before anybody gives way for memory that is free by now.
+const (
+	heapMatters = 0.85 // of the limit; package camera stops admitting there
+	heapDoubt   = 10 * time.Second
+)
+
+// heapGauge measures the pressure on Go's heap. Its methods are for one goroutine.
+type heapGauge struct {
+	collections uint64    // when it was looked at last
+	at          time.Time // and when one was asked for here
+}
+
+// pressure returns how much of GOMEMLIMIT is needed, from 0 to 1 and, as the limit is
+// soft, beyond; 0 when there is no limit. What C libraries take is in neither.
+func (g *heapGauge) pressure() float64 {
 	limit := debug.SetMemoryLimit(-1)
 	if limit <= 0 || limit == math.MaxInt64 {
 		return 0
 	}
-	// Total without released is the sum that the limit is about (runtime/debug.SetMemoryLimit).
-	// Of it the heap's objects are replaced by those that were in use, and what is free
-	// within the heap is left out.
-	signs := map[string]float64{
-		"/memory/classes/total:bytes": 1, "/memory/classes/heap/released:bytes": -1,
-		"/memory/classes/heap/objects:bytes": -1, "/memory/classes/heap/free:bytes": -1, "/gc/heap/live:bytes": 1,
+	return g.of(float64(limit), time.Now(), readHeap, runtime.GC)
+}
+
+func (g *heapGauge) of(limit float64, now time.Time, read func() heap, collect func()) float64 {
+	h := read()
+	known := h.collections != g.collections
+	matters := func(bytes float64) bool { return bytes >= heapMatters*limit }
+	if !known && (matters(h.needed) || matters(h.taken) && now.Sub(g.at) >= heapDoubt) {
+		g.at = now
+		collect()
+		h = read()
 	}
-	samples := make([]metrics.Sample, 0, len(signs))
-	for name := range signs {
-		samples = append(samples, metrics.Sample{Name: name})
+	g.collections = h.collections
+	return h.needed / limit
+}
+
+// heap is what is known of Go's memory.
+type heap struct {
+	needed, taken float64 // bytes; taken is what the limit is about
+	collections   uint64  // so far
+}
+
+func readHeap() heap {
+	samples := []metrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/gc/heap/live:bytes"},
 	}
 	metrics.Read(samples)
-	var used float64
-	for _, s := range samples {
-		used += signs[s.Name] * float64(s.Value.Uint64())
-	}
-	return used / float64(limit)
+	bytes := func(i int) float64 { return float64(samples[i].Value.Uint64()) }
+	taken := bytes(1) - bytes(2)
+	return heap{taken - bytes(3) - bytes(4) - bytes(5) + bytes(6), taken, samples[0].Value.Uint64()}
 }

@@ -122,7 +122,7 @@ func runWorker(ctx context.Context, cfg workerConfig) (err error) {
 		Logger:       cfg.log,
 		MaxCameras:   s.MaxCameras,
 		UnitMemory:   int64(s.Limits.UnitMemory),
-		Pressure:     heapPressure,
+		Pressure:     new(heapGauge).pressure,
 		Processors:   rationingProcessors(s.Limits),
 	}
 	if s.StateDir != "" {
