@@ -59,8 +59,11 @@ const (
 
 // interleaved says whether media comes over the connection of the requests.
 func (t Transport) interleaved() bool {
-	return t == TransportTCP || t == TransportHTTP || t == TransportWebSocket
+	return t == TransportTCP || t.tunnelled()
 }
+
+// tunnelled says whether everything goes through the camera's web server.
+func (t Transport) tunnelled() bool { return t == TransportHTTP || t == TransportWebSocket }
 
 // String returns the name shown to people and put on the wire.
 func (t Transport) String() string {

@@ -110,14 +110,22 @@ func resolve(at *url.URL, control string) (*url.URL, error) {
 	return nil, fault.New(fault.Protocol, "describe", errControl)
 }
 
-// redirect judges a Location: same host, no way back from TLS.
-func (u URL) redirect(location string) (URL, error) {
+// redirect judges a Location: same host, no way back from TLS. What comes through the
+// camera's web server stays there unless another port is named.
+func (u URL) redirect(location string, over Transport) (URL, error) {
 	if strings.HasPrefix(location, "/") {
 		location = u.scheme + "://" + u.hostport() + location
 	}
-	to, _, err := ParseURL(location)
+	to, _, err := parseURL(location)
 	if err != nil {
 		return URL{}, fault.New(fault.Protocol, "redirect", errors.New("the camera redirects to something that is no RTSP URL: set the camera's true URL"))
+	}
+	switch {
+	case to.port != 0:
+	case over.tunnelled() && to.scheme == u.scheme:
+		to.port = u.port
+	default:
+		to.port = to.usualPort()
 	}
 	if !strings.EqualFold(to.host, u.host) {
 		return URL{}, fault.New(fault.Policy, "redirect", fmt.Errorf(

@@ -95,11 +95,13 @@ func FuzzRewrites(f *testing.F) {
 		checkSession(t, h["Session"])
 		checkRetryAfter(t, base.Header{"Retry-After": {retry}})
 
-		if to, err := plain.redirect(location); err == nil && to.host != "camera" {
-			t.Fatalf("%q leads to %s", location, to)
-		}
-		if to, err := secure.redirect(location); err == nil && (!strings.EqualFold(to.host, "camera") || !to.Secure()) {
-			t.Fatalf("%q leads to %s", location, to)
+		for _, over := range []Transport{TransportTCP, TransportHTTP} {
+			if to, err := plain.redirect(location, over); err == nil && (to.host != "camera" || to.port == 0) {
+				t.Fatalf("%q leads to %s", location, to)
+			}
+			if to, err := secure.redirect(location, over); err == nil && (!strings.EqualFold(to.host, "camera") || !to.Secure() || to.port == 0) {
+				t.Fatalf("%q leads to %s", location, to)
+			}
 		}
 	})
 }

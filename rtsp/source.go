@@ -119,7 +119,7 @@ func (s *Source) play(ctx context.Context, sink func(*media.AccessUnit) error) e
 				return fault.New(fault.Policy, "redirect", fmt.Errorf(
 					"the camera redirects more than %d times, perhaps in a loop: set its true URL", maxRedirects))
 			}
-			if at, err = at.redirect(r.location); err != nil {
+			if at, err = at.redirect(r.location, protocol); err != nil {
 				return err
 			}
 			continue

@@ -60,6 +60,20 @@ func readAnswer(r *bufio.Reader) (*answer, error) {
 	}
 }
 
+// opened judges the answer to the GET of a tunnel over HTTP. Cameras name any kind of
+// content or none, but those that serve a page or a text do not know of tunnels.
+func (r *answer) opened() error {
+	switch {
+	case r.status != 200:
+		return r.refusal()
+	case strings.HasPrefix(strings.ToLower(r.header.Get("Content-Type")), "text/"):
+		return fault.New(fault.Unsupported, "tunnel", errors.New(
+			"the camera's web server answers with a web page: check the path of the URL, and that tunnels are switched on at the camera, or use another transport"))
+	default:
+		return nil
+	}
+}
+
 // refusal is the fault of an answer that opens no tunnel.
 func (r *answer) refusal() error {
 	// not cut short here, as with the status of an RTSP answer

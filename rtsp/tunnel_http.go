@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"time"
 )
 
@@ -23,9 +22,9 @@ func (a *attempt) openHTTP(ctx context.Context, network, address string) (*link,
 	if err != nil {
 		return nil, err
 	}
-	if got.status != http.StatusOK {
+	if err := got.opened(); err != nil {
 		_ = down.raw.Close()
-		return nil, got.refusal()
+		return nil, err
 	}
 	// The same host again, whatever its name means by now: one cookie at two hosts opens
 	// nothing, and tells one of them about the other.

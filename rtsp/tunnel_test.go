@@ -122,6 +122,31 @@ func TestTunnelAddresses(t *testing.T) {
 	}
 }
 
+// A camera that is reached through its web server and redirects without a port means the
+// web server's, not that of RTSP.
+func TestTunnelRedirectStaysAtItsPort(t *testing.T) {
+	t.Parallel()
+	for _, transport := range tunnels {
+		_, h := startSim(t, camsim.Config{TunnelsOnly: true}, "h264_720p", func(c *camsim.Camera) {
+			c.Behaviour.RedirectTo = "rtsp://127.0.0.1/other"
+		})
+		at := strings.SplitN(h.URL(), "/", 4)[2]
+		s := simSource(t, h, func(c *rtsp.Config) {
+			c.Transport = transport
+			c.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if address != at {
+					t.Errorf("%v: dials %s, the web server is at %s", transport, address, at)
+				}
+				return new(net.Dialer).DialContext(ctx, network, at)
+			}
+		})
+		err := s.Run(t.Context(), func(*media.AccessUnit) error { return errDone })
+		if n := h.Stats().Redirects; n != 1 || fault.ClassOf(err) != fault.NotFound {
+			t.Errorf("%v: %d redirects, %v", transport, n, err)
+		}
+	}
+}
+
 // The second connection of a tunnel goes to where the first one went, whatever the
 // name means by then, and comes from the same dialer.
 func TestTunnelStaysAtItsHost(t *testing.T) {

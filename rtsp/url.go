@@ -45,6 +45,15 @@ type Userinfo struct {
 // Guessing where an unencoded password ends is how hosts get misread and
 // passwords printed.
 func ParseURL(s string) (URL, *Userinfo, error) {
+	u, info, err := parseURL(s)
+	if err == nil && u.port == 0 {
+		u.port = u.usualPort()
+	}
+	return u, info, err
+}
+
+// parseURL leaves the port at 0 when none is given.
+func parseURL(s string) (URL, *Userinfo, error) {
 	if len(s) > maxURL {
 		return URL{}, nil, urlError("it is longer than %d characters: shorten it", maxURL)
 	}
@@ -86,7 +95,7 @@ func ParseURL(s string) (URL, *Userinfo, error) {
 	}
 	u := URL{scheme: scheme}
 	var err error
-	if u.host, u.port, err = parseHost(hostport, scheme); err != nil {
+	if u.host, u.port, err = parseHost(hostport); err != nil {
 		return URL{}, nil, err
 	}
 	if u.path, err = parsePath(path); err != nil {
@@ -122,11 +131,7 @@ func looksCut(authority, path string) bool {
 	return !inQuery || strings.ContainsAny(path[i:], "/")
 }
 
-func parseHost(hostport, scheme string) (host string, port uint16, err error) {
-	port = 554
-	if scheme == "rtsps" {
-		port = 322
-	}
+func parseHost(hostport string) (host string, port uint16, err error) {
 	text, bracketed := "", false
 	if rest, ok := strings.CutPrefix(hostport, "["); ok {
 		var tail string
@@ -287,8 +292,16 @@ func (u URL) hostport() string {
 	if strings.Contains(host, ":") {
 		host = "[" + strings.ReplaceAll(host, "%", "%25") + "]"
 	}
-	if u.Secure() && u.port == 322 || !u.Secure() && u.port == 554 {
+	if u.port == u.usualPort() {
 		return host
 	}
 	return host + ":" + strconv.Itoa(int(u.port))
+}
+
+// usualPort is the scheme's own.
+func (u URL) usualPort() uint16 {
+	if u.Secure() {
+		return 322
+	}
+	return 554
 }
