@@ -3,8 +3,10 @@ package rtsp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
@@ -133,6 +135,10 @@ func isRefusal(err error) bool {
 func (a *attempt) explain(op string, err error) error {
 	if e, ok := errors.AsType[*sinkError](err); ok {
 		return e
+	}
+	if a.protocol.tunnelled() && errors.Is(err, syscall.ECONNREFUSED) {
+		err = fault.New(fault.Unreachable, op, fmt.Errorf(
+			"the connection is refused: check that the URL has the port of the camera's web server, and that it is switched on (%w)", err))
 	}
 	e := classify(op, err)
 	if e.RetryAfter == 0 {

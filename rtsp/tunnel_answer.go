@@ -79,7 +79,7 @@ func (r *answer) refusal() error {
 	// not cut short here, as with the status of an RTSP answer
 	status := fmt.Errorf("status %d %s", r.status, clean(r.reason, maxErrorText))
 	switch r.status {
-	case 403:
+	case 401, 403: // 401 comes here for a POST, when the login was good for the GET
 		return fault.New(fault.Auth, "tunnel", fmt.Errorf("the camera's web server forbids this to the user: check the user's rights on the camera (%w)", status))
 	case 404, 410:
 		return fault.New(fault.NotFound, "tunnel", fmt.Errorf("the camera's web server has no stream there: check the path of the URL (%w)", status))

@@ -2,22 +2,30 @@ package rtsp
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/frameport/frameport/fault"
 )
 
-// talker is a web server that answers each request in its own way. answer gets the head
-// of a request; after "" nothing is said. It returns the camera's URL.
-func talker(t *testing.T, answer func(head string) string) URL {
+// talker is a web server that hands the head of each connection's first request to answer
+// and then waits for the other side to hang up. It returns the camera's URL.
+func talker(t *testing.T, scheme string, answer func(c net.Conn, head string)) URL {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if scheme == "rtsps" {
+		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{testCert(t, time.Now().Add(24*time.Hour))}})
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -37,13 +45,13 @@ func talker(t *testing.T, answer func(head string) string) URL {
 					}
 					head.WriteString(line)
 				}
-				_, _ = io.WriteString(c, answer(head.String()))
+				answer(c, head.String())
 				_, _ = io.Copy(io.Discard, r)
 			})
 		}
 	})
 	t.Cleanup(func() { _ = ln.Close(); serving.Wait() })
-	u, _, err := ParseURL("rtsp://" + ln.Addr().String() + "/live")
+	u, _, err := ParseURL(scheme + "://" + ln.Addr().String() + "/live")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,13 +63,14 @@ func TestTunnelTakesDigestOfOneLine(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []Transport{TransportHTTP, TransportWebSocket} {
 		logins := make(chan string, 10)
-		u := talker(t, func(head string) string {
+		u := talker(t, "rtsp", func(c net.Conn, head string) {
 			_, login, ok := strings.Cut(head, "\r\nAuthorization: ")
 			if !ok {
-				return "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a, b\", Digest realm=\"a, b\", nonce=\"n\"\r\n\r\n"
+				_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a, b\", Digest realm=\"a, b\", nonce=\"n\"\r\n\r\n")
+				return
 			}
 			logins <- login
-			return "HTTP/1.1 404 Not Found\r\n\r\n"
+			_, _ = io.WriteString(c, "HTTP/1.1 404 Not Found\r\n\r\n")
 		})
 		s := newSource(t, u, func(c *Config) { credentials("admin", "pw")(c); c.Transport = transport })
 		wantFault(t, s, fault.NotFound, "status 404")
@@ -107,12 +116,13 @@ func TestTunnelOfAWebPage(t *testing.T) {
 		"": false, "Content-Type: application/x-rtsp-tunnelled\r\n": false, "Content-Type: application/octet-stream\r\n": false, "Content-Type: \r\n": false,
 	} {
 		posts := make(chan struct{}, 10)
-		u := talker(t, func(head string) string {
+		u := talker(t, "rtsp", func(c net.Conn, head string) {
 			if strings.HasPrefix(head, "POST ") {
 				posts <- struct{}{}
-				return "HTTP/1.0 200 OK\r\n\r\n"
+				_ = c.Close()
+				return
 			}
-			return "HTTP/1.0 200 OK\r\n" + content + "\r\n"
+			_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\n"+content+"\r\n")
 		})
 		s := newSource(t, u, func(c *Config) { c.Transport = TransportHTTP })
 		if page {
@@ -130,5 +140,109 @@ func TestTunnelOfAWebPage(t *testing.T) {
 		}
 		receive(t, posts, "POST")
 		_ = c.Close()
+	}
+}
+
+// A web server that refuses the POST is not "silent": what it has said to that becomes the
+// fault, although it is the GET that nothing comes over.
+func TestTunnelPostRefused(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		answer string
+		class  fault.Class
+		text   string
+	}{
+		{"HTTP/1.0 401 Unauthorized\r\n\r\n", fault.Auth, "status 401 Unauthorized"},
+		{"HTTP/1.0 403 Forbidden\r\n\r\n", fault.Auth, "status 403 Forbidden"},
+		{"HTTP/1.0 404 Not Found\r\n\r\n", fault.NotFound, "status 404 Not Found"},
+		{"HTTP/1.1 503 Busy\r\nRetry-After: 9\r\n\r\n", fault.Busy, "status 503 Busy"},
+		{"HTTP/1.0 200 OK\r\n\r\n", fault.Unreachable, "connection is lost"}, // no refusal
+		{"RTSP/1.0 400 Bad Request\r\n\r\n", fault.Unreachable, "connection is lost"},
+	} {
+		for _, scheme := range []string{"rtsp", "rtsps"} {
+			t.Run(scheme+" "+tc.text, func(t *testing.T) {
+				t.Parallel()
+				gets := make(chan net.Conn, 1)
+				u := talker(t, scheme, func(c net.Conn, head string) {
+					if strings.HasPrefix(head, "GET ") {
+						gets <- c
+						_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n")
+						return
+					}
+					_, _ = io.WriteString(c, tc.answer)
+					_ = (<-gets).Close()
+				})
+				s := newSource(t, u, func(c *Config) { c.Transport, c.TLS.Mode = TransportHTTP, TLSInsecure })
+				wantFault(t, s, tc.class, tc.text)
+			})
+		}
+	}
+}
+
+// The same where the camera leaves everything open: it is asked when nothing has come in
+// time, and not when something has.
+func TestTunnelPostRefusedInSilence(t *testing.T) {
+	t.Parallel()
+	for _, heard := range []bool{false, true} {
+		down, cameraDown := net.Pipe()
+		up, cameraUp := net.Pipe()
+		tunnel := newHTTPTunnel(down, bufio.NewReader(down), up, time.Minute)
+		go func() { _, _ = io.WriteString(cameraUp, "HTTP/1.0 403 Forbidden\r\n\r\n") }()
+		p := make([]byte, 1)
+		want := fault.Auth
+		if heard {
+			go func() { _, _ = io.WriteString(cameraDown, "x") }()
+			if _, err := io.ReadFull(tunnel, p); err != nil {
+				t.Fatal(err)
+			}
+			want = fault.None
+		}
+		for range 2 {
+			if err := tunnel.SetReadDeadline(time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tunnel.Read(p); err == nil || fault.ClassOf(err) != want {
+				t.Errorf("heard %v: %v", heard, err)
+			}
+		}
+		_, _, _ = tunnel.Close(), cameraDown.Close(), cameraUp.Close()
+	}
+	down, cameraDown := net.Pipe()
+	up, cameraUp := net.Pipe()
+	tunnel := newHTTPTunnel(down, bufio.NewReader(down), up, time.Millisecond)
+	_ = cameraDown.Close()
+	if _, err := tunnel.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("without an answer: %v", err)
+	}
+	_ = cameraUp.Close()
+	if _, err := io.WriteString(tunnel, "x"); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("write: %v", err)
+	}
+	_ = tunnel.Close()
+}
+
+// Nobody with a tunnel reads of a port or of a transport that have nothing to do with it.
+func TestTextsFitTheTransport(t *testing.T) {
+	t.Parallel()
+	u, _, err := ParseURL("rtsp://camera.test:1/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, over := range []Transport{TransportTCP, TransportUDP, TransportMulticast, TransportHTTP, TransportWebSocket} {
+		s := newSource(t, u, func(c *Config) {
+			c.Transport = over
+			c.DialContext = func(context.Context, string, string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+			}
+		})
+		want := "RTSP is enabled"
+		if over.tunnelled() {
+			want = "port of the camera's web server"
+		}
+		wantFault(t, s, fault.Unreachable, want)
+		a := newAttempt(s, &runState{}, u, over, nil)
+		if got := strings.Contains(a.stalled("nothing").Error(), "set transport TCP"); got != (over == TransportUDP || over == TransportMulticast) {
+			t.Errorf("%v: %v", over, a.stalled("nothing"))
+		}
 	}
 }

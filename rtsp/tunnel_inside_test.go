@@ -149,7 +149,7 @@ func TestHTTPTunnelParts(t *testing.T) {
 	t.Parallel()
 	down, cameraDown := net.Pipe()
 	up, cameraUp := net.Pipe()
-	tunnel := &httpTunnel{down, bufio.NewReader(down), up}
+	tunnel := newHTTPTunnel(down, bufio.NewReader(down), up, time.Minute)
 	defer func() { _, _ = cameraDown.Close(), cameraUp.Close() }()
 	past := time.Unix(1, 0)
 	if err := tunnel.SetWriteDeadline(past); err != nil {

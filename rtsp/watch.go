@@ -140,5 +140,9 @@ func (a *attempt) stalled(format string, args ...any) error {
 	if n := a.unreadable.Load(); n > 0 {
 		text += fmt.Sprintf(" (%d packets were of another kind than announced)", n)
 	}
-	return fault.New(fault.Stalled, "play", errors.New(text+": check the camera and the network to it, or set transport TCP"))
+	text += ": check the camera and the network to it"
+	if !a.protocol.interleaved() {
+		text += ", or set transport TCP"
+	}
+	return fault.New(fault.Stalled, "play", errors.New(text))
 }
