@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,37 +31,23 @@ type bystander struct {
 // newBystander listens at one address, or at every one of both families.
 func newBystander(t *testing.T, only ...string) *bystander {
 	t.Helper()
-	type place struct{ network, host string }
-	places := []place{{"tcp4", "0.0.0.0"}, {"tcp6", "::"}}
+	places := []string{"tcp4 0.0.0.0", "tcp6 ::"}
 	if len(only) > 0 {
-		places = []place{{"tcp4", only[0]}}
+		places = []string{"tcp4 " + only[0]}
 	}
 	b := &bystander{}
+	all, err := listenAll(places)
+	for try := 0; errors.Is(err, syscall.EADDRINUSE) && try < 1000; try++ {
+		all, err = listenAll(places)
+	}
+	if err != nil && len(all) > 0 {
+		t.Logf("without IPv6: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	_, b.port, _ = net.SplitHostPort(all[0].Addr().String())
 	var listening sync.WaitGroup
-	var all []net.Listener
-	for _, at := range places {
-		var l net.Listener
-		var err error
-		for try := 0; try == 0 || b.port == "" && err != nil && try < 100; try++ {
-			port := b.port
-			if port == "" {
-				// None of those that systems give out: others may still look for a camera that
-				// has had it before.
-				port = strconv.Itoa(10_000 + rand.IntN(20_000))
-			}
-			l, err = net.Listen(at.network, net.JoinHostPort(at.host, port))
-		}
-		if err != nil {
-			if at.network == "tcp6" {
-				t.Logf("without IPv6: %v", err)
-				continue
-			}
-			t.Fatal(err)
-		}
-		if b.port == "" {
-			_, b.port, _ = net.SplitHostPort(l.Addr().String())
-		}
-		all = append(all, l)
+	for _, l := range all {
 		listening.Go(func() {
 			for {
 				c, err := l.Accept()
@@ -90,6 +77,30 @@ func newBystander(t *testing.T, only ...string) *bystander {
 		}
 	})
 	return b
+}
+
+// listenAll listens at one port of all places, or at none when one of them is in use there.
+// What a machine does not have at all is left out, and told.
+func listenAll(places []string) (all []net.Listener, missing error) {
+	// None of those that systems give out: others may still look for a camera that has had
+	// it before.
+	port := strconv.Itoa(10_000 + rand.IntN(20_000))
+	for _, at := range places {
+		network, host, _ := strings.Cut(at, " ")
+		l, err := net.Listen(network, net.JoinHostPort(host, port))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			for _, l := range all {
+				_ = l.Close()
+			}
+			return nil, err
+		}
+		if err != nil {
+			missing = err
+			continue
+		}
+		all = append(all, l)
+	}
+	return all, missing
 }
 
 // hostile are addresses of services on this machine or beside it, in all forms that

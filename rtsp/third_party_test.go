@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -21,9 +22,7 @@ func TestThirdParty(t *testing.T) {
 	for _, names := range []string{"source=" + thirdParty, "destination=" + thirdParty, "destination=" + thirdParty + ";source=" + thirdParty} {
 		t.Run(names, func(t *testing.T) {
 			t.Parallel()
-			victim := udpPair(t, thirdParty, 0)
-			port := victim[0].LocalAddr().(*net.UDPAddr).Port
-			own := udpPair(t, "127.0.0.1", port) // of the camera; the two differ in nothing but the address
+			victim, own := udpTwins(t)
 			cam := startCam(t, &fakeCam{script: answerSetup(names, own, own)})
 			cam.frames = func(c *camConn) {
 				for _, u := range own { // they are for us, before PLAY
@@ -43,8 +42,7 @@ func TestThirdParty(t *testing.T) {
 	}
 	t.Run("pictures", func(t *testing.T) {
 		t.Parallel()
-		victim := udpPair(t, thirdParty, 0)
-		own := udpPair(t, "127.0.0.1", victim[0].LocalAddr().(*net.UDPAddr).Port)
+		victim, own := udpTwins(t)
 		cam := startCam(t, &fakeCam{script: answerSetup("source="+thirdParty, own, victim)})
 		s := newSource(t, camURL(t, cam), func(c *Config) { c.Transport, c.Timeouts.Bytes = TransportUDP, time.Second })
 		wantFault(t, s, fault.Stalled, "")
@@ -75,30 +73,37 @@ func answerSetup(names string, at, from [2]*net.UDPConn) func(*camConn, *camRequ
 	}
 }
 
-// udpPair listens at a port and the next one, or at any two.
-func udpPair(t *testing.T, host string, port int) (pair [2]*net.UDPConn) {
+// udpTwins are the third party's two sockets and the camera's, which differ in nothing
+// but the address. Of both ports and at both addresses nothing may be in the way: where
+// something is, all four are tried elsewhere.
+func udpTwins(t *testing.T) (victim, own [2]*net.UDPConn) {
 	t.Helper()
-	ip := net.ParseIP(host)
-	for try := 0; ; try++ {
-		var err error
-		if pair[0], err = net.ListenUDP("udp4", &net.UDPAddr{IP: ip, Port: port}); err != nil {
-			t.Fatal(err)
-		}
-		next := pair[0].LocalAddr().(*net.UDPAddr).Port + 1
-		if pair[1], err = net.ListenUDP("udp4", &net.UDPAddr{IP: ip, Port: next}); err == nil {
-			break
-		}
-		_ = pair[0].Close()
-		if port != 0 || try == 100 {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() {
-		for _, u := range pair {
+	var all []*net.UDPConn
+	done := func() {
+		for _, u := range all {
 			_ = u.Close()
 		}
-	})
-	return pair
+		all = nil
+	}
+	t.Cleanup(func() { done() })
+	var err error
+	for range 1000 {
+		port := 10_000 + 2*rand.IntN(10_000) // below those that systems give out
+		for i := range 4 {
+			var u *net.UDPConn
+			ip := net.ParseIP([]string{thirdParty, "127.0.0.1"}[i/2])
+			if u, err = net.ListenUDP("udp4", &net.UDPAddr{IP: ip, Port: port + i%2}); err != nil {
+				break
+			}
+			all = append(all, u)
+		}
+		if len(all) == 4 {
+			return [2]*net.UDPConn(all[:2]), [2]*net.UDPConn(all[2:])
+		}
+		done()
+	}
+	t.Fatal(err)
+	return victim, own
 }
 
 // firstPacket is the first one that has come; 0 bytes when there is none. Packets on
