@@ -63,6 +63,9 @@ func besieged(t *testing.T, alter ...func(*Config)) *harness {
 	}
 	_, address := kservetest.Start(t, kservetest.Config{Models: map[string]*kservetest.Model{"means": kservetest.Means(4, 4)}})
 	models := []*inference.Server{inferenceClient(t, "first", address, 0)}
+	if err := models[0].Ready(t.Context()); err != nil { // its connection is there before anything is counted
+		t.Fatal(err)
+	}
 	return newHarness(t, cameras, newFakeRenderer(100_000), append(alter, func(c *Config) {
 		c.Tensors, c.InferenceServers = &fakeTensors{}, models
 	})...)
