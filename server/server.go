@@ -39,8 +39,8 @@ type Server struct {
 		of map[string][]*holder // the newest is the last
 	}
 	// clients are the open connections, and lobby has their places.
-	clients  clients
-	lobby    *quota.Lobby
+	clients clients
+	lobby   *quota.Lobby
 	adding  adding
 	guesses guesses
 }
