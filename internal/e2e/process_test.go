@@ -68,10 +68,12 @@ func lockedIn(t *testing.T, pid int) {
 	}
 }
 
-var (
-	childEnded = regexp.MustCompile(`decoder process ended.* cameras=(?:"\[([^]]*)\]"|\[([^]]*)\])`)
-	childFault = regexp.MustCompile(`decoder process \d+ (has ended: killed by signal 9|was ended: it did not answer)`)
+const (
+	endOfChild = `decoder process ended process=(\d+) pid=%d .* cameras=(?:"\[([^]]*)\]"|\[([^]]*)\])`
+	childFault = `decoder process %s (?:has ended: killed by signal 9|was ended: it did not answer)`
 )
+
+var childEnded = regexp.MustCompile(`decoder process ended.* cameras=(?:"\[([^]]*)\]"|\[([^]]*)\])`)
 
 // A decoder process is killed while each of its cameras has a picture in it. They say so and
 // go on, those of the other one lose nothing, and nothing outlives the worker.
@@ -89,12 +91,15 @@ func TestDecoderProcess(t *testing.T) {
 		frames[id] = w.follow(id)
 	}
 	pids := w.children()
-	if len(pids) != 2 || w.gauge("frameport_decoder_processes") != 2 {
+	// A machine that is too busy for one picture in 2 s has cost one its life already.
+	restarts := w.gauge("frameport_decoder_process_restarts_total")
+	if (len(pids) != 2 || w.gauge("frameport_decoder_processes") != 2) && restarts == 0 {
 		t.Fatalf("children %v; the worker says %v", pids, w.gauge("frameport_decoder_processes"))
 	}
-	before := make(map[string]*frameportv1.Frame)
+	before, was := make(map[string]*frameportv1.Frame), make(map[string]*frameportv1.CameraStatus)
 	for id, next := range frames {
 		before[id] = next()
+		was[id] = w.camera(id).GetStatus()
 	}
 
 	for _, pid := range pids {
@@ -112,16 +117,19 @@ func TestDecoderProcess(t *testing.T) {
 	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Fatal(err)
 	}
+	ended := regexp.MustCompile(fmt.Sprintf(endOfChild, pids[0]))
 	var found []string
-	until(t, "the worker to tell", func() bool { found = childEnded.FindStringSubmatch(w.log.String()); return found != nil })
-	victims := strings.Fields(found[1] + found[2])
+	until(t, "the worker to tell", func() bool { found = ended.FindStringSubmatch(w.log.String()); return found != nil })
+	victims := strings.Fields(found[2] + found[3])
 	if len(victims) == 0 || len(victims) == len(ids) {
 		t.Fatalf("the child had cameras %v", victims)
 	}
-	for _, id := range victims { // at once: it passes
-		w.wait(id, "degraded", func(s *frameportv1.CameraStatus) bool {
-			return s.GetState() == frameportv1.CameraState_CAMERA_STATE_DEGRADED && s.GetFault().GetClass() == frameportv1.FaultClass_FAULT_CLASS_DECODE &&
-				childFault.MatchString(s.GetFault().GetMessage()) && s.GetCounters().GetDropped().GetDecode() > 0
+	why := regexp.MustCompile(fmt.Sprintf(childFault, found[1]))
+	for _, id := range victims { // the state passes, what was said of it stays
+		told := regexp.MustCompile(`camera=` + id + ` state=DEGRADED .*` + why.String() + `.* class=decode`)
+		w.wait(id, "told of", func(s *frameportv1.CameraStatus) bool {
+			return s.GetCounters().GetDropped().GetDecode() > was[id].GetCounters().GetDropped().GetDecode() &&
+				(told.MatchString(w.log.String()) || restarts > 0 && why.MatchString(s.GetLastFault().GetMessage())) // not logged twice within seconds
 		})
 	}
 	for _, id := range victims {
@@ -130,8 +138,8 @@ func TestDecoderProcess(t *testing.T) {
 			key = w.after(id, key, nil)
 		}
 	}
-	if n := w.gauge("frameport_decoder_process_restarts_total"); n != 1 {
-		t.Errorf("%v restarts", n)
+	if n := w.gauge("frameport_decoder_process_restarts_total"); n != restarts+1 {
+		t.Errorf("%v restarts, %v before", n, restarts)
 	}
 	for _, id := range ids {
 		if slices.Contains(victims, id) {
@@ -148,10 +156,10 @@ func TestDecoderProcess(t *testing.T) {
 		// Whatever came was decoded, between two pictures.
 		c := w.wait(id, "without a loss", func(s *frameportv1.CameraStatus) bool {
 			n := s.GetCounters()
-			return n.GetAccessUnits() == n.GetFramesDecoded()+n.GetDropped().GetQueue()
+			return n.GetAccessUnits() == n.GetFramesDecoded()+n.GetDropped().GetQueue()+n.GetDropped().GetDecode()
 		}).GetStatus()
-		if n := c.GetCounters(); n.GetDropped().GetDecode() != 0 || n.GetFramesCorrupt() != 0 || c.GetLastFault().GetClass() == frameportv1.FaultClass_FAULT_CLASS_DECODE ||
-			c.GetState() != frameportv1.CameraState_CAMERA_STATE_RUNNING {
+		n, m := c.GetCounters(), was[id].GetCounters()
+		if n.GetDropped().GetDecode() != m.GetDropped().GetDecode() || n.GetFramesCorrupt() != m.GetFramesCorrupt() || c.GetLastFault().GetCount() != was[id].GetLastFault().GetCount() {
 			t.Errorf("%s is hit too: %v", id, c)
 		}
 	}
