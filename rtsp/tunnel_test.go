@@ -41,7 +41,7 @@ func TestTunnels(t *testing.T) {
 				tc.host.TunnelsOnly = true
 				server, h := startSim(t, tc.host, "h264_720p", func(c *camsim.Camera) { c.Behaviour = tc.behaviour })
 				s := simSource(t, h, func(c *rtsp.Config) {
-					c.Transport = transport
+					c.Transport, c.Timeouts.Teardown = transport, patience
 					if tc.host.TLS {
 						c.TLS = rtsp.TLS{Mode: rtsp.TLSPin, PinSHA256: server.CertificateSHA256()}
 					}
