@@ -56,7 +56,7 @@ func rehost(own *url.URL, s string) (*url.URL, bool) {
 	if s == "" {
 		return nil, false
 	}
-	rest := s
+	rest := oneWord(s)
 	absolute := false
 	for { // "rtsp://rtsp://..." has been seen
 		i := strings.Index(rest, "://")
@@ -83,6 +83,20 @@ func rehost(own *url.URL, s string) (*url.URL, bool) {
 	return p, true
 }
 
+// oneWord percent-encodes what would end a URL in a request line. In a path net/url does
+// so, in a query it does not.
+func oneWord(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		if c <= ' ' || c == 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
 // resolve returns the URL of a track from its control attribute. Relative ones
 // are appended, after the query where there is one, as all cameras expect
 // (RFC 2326 C.1.1 would replace the last segment).
@@ -96,6 +110,7 @@ func resolve(at *url.URL, control string) (*url.URL, error) {
 		}
 		return nil, fault.New(fault.Protocol, "describe", errControl)
 	}
+	control = oneWord(control)
 	s := at.String()
 	switch slash := strings.HasSuffix(s, "/"); {
 	case slash && control[0] == '/':

@@ -135,6 +135,8 @@ func TestControlURLs(t *testing.T) {
 		{"", "rtsp://h/live/", "", "/t", "live/", "live/t"},
 		{"", "rtsp://h/live", "", "?t=1", "live", "live?t=1"},
 		{"", "rtsp://h", "", "t", "", "/t"},
+		{"", "", "", "0 2 RTSP/1.0\t", "live?ch=1", "live?ch=1/0%202%20RTSP/1.0%09"},
+		{"", "rtsp://h/b?a=0 2/", "", "rtsp://h/c?a=\x7f 1", "b?a=0%202/", "c?a=%7F%201"},
 	} {
 		at := u.aggregate(tc.session, tc.contentBase, tc.location)
 		track, err := resolve(at, tc.control)
