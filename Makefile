@@ -261,6 +261,7 @@ format: ## Format all Go and proto files
 lint: deps ## go vet, staticcheck, buf lint
 	@echo "vet"
 	@$(ENV) go vet -tags $(TAGS) ./...
+	@$(ENV) go vet ./internal/failpoint ./internal/faults # have files that are there without the tags only
 	@echo "staticcheck"
 	@$(ENV) $(TOOL) staticcheck -tags $(TAGS) ./...
 	@echo "buf"
