@@ -203,11 +203,11 @@ fuzz-long: ## Fuzz every target for 30 minutes
 fuzz: deps ## Fuzz every target for FUZZTIME (10s) each
 	@$(ENV) tools/fuzz.sh $(FUZZTIME)
 
-# What CI fuzzes, three targets or two: which follows from the commit. What is found goes to build/fuzz.
-FUZZ_PARTS ?= 14
+# What CI fuzzes, two targets: which follows from the commit. What is found goes to build/fuzz.
+FUZZ_PARTS ?= 21
 FUZZ_PART  ?=
 .PHONY: fuzz-short
-fuzz-short: deps ## Fuzz a few of the targets for a minute each, others with every commit (FUZZ_PART=0..13)
+fuzz-short: deps ## Fuzz a few of the targets for a minute each, others with every commit (FUZZ_PART=0..20)
 	@$(ENV) FUZZ_FLAGS='-parallel=1' FUZZ_FOUND=build/fuzz tools/fuzz.sh 60s $(FUZZ_PARTS) $(FUZZ_PART)
 
 .PHONY: bench
