@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,33 +26,9 @@ import (
 // for the other side to hang up. It returns the camera's URL.
 func webServer(t *testing.T, text string) URL {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer func() { _ = c.Close() }()
-				if _, err := c.Read(make([]byte, 4096)); err != nil {
-					return
-				}
-				_, _ = io.WriteString(c, text)
-				_, _ = io.Copy(io.Discard, c)
-			})
-		}
+	return talker(t, "rtsp", func(c net.Conn, _ string) {
+		_, _ = io.WriteString(c, text)
 	})
-	t.Cleanup(func() { _ = ln.Close(); serving.Wait() })
-	u, _, err := ParseURL("rtsp://" + ln.Addr().String() + "/live?x=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
 }
 
 // What a web server says instead of opening a tunnel becomes a fault in words, and
